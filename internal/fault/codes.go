@@ -1,0 +1,122 @@
+package fault
+
+// Refusals that any room may need.
+const (
+	// Internal is what a caller is told when the failure is ours. Rooms do not use it: any error that is
+	// not a refusal counts as internal.
+	Internal Code = "internal"
+	// Unavailable: something this server needs is away for now, and asking again may help.
+	Unavailable Code = "unavailable"
+	// BadRequest: the request itself cannot be read.
+	BadRequest Code = "bad_request"
+	// InvalidField: a field of a form or of a JSON body has a value that cannot be.
+	InvalidField Code = "invalid_field"
+	// NotFound: there is no such thing, or the caller may not know that there is.
+	NotFound Code = "not_found"
+	// Conflict: the name is taken, or the thing was changed meanwhile.
+	Conflict Code = "conflict"
+	// TooLarge: the body, or something inside it, is over a limit.
+	TooLarge Code = "too_large"
+	// TooSlow: the body stopped coming.
+	TooSlow Code = "too_slow"
+	// RateLimited: too many tries; the sentence says when to come again.
+	RateLimited Code = "rate_limited"
+	// MethodNotAllowed: the path exists, the method does not. Used by the JSON API and the pages only.
+	MethodNotAllowed Code = "method_not_allowed"
+)
+
+// Refusals about who is calling and what they may do.
+const (
+	// Unauthenticated: no credential came where one is needed.
+	Unauthenticated Code = "unauthenticated"
+	// InvalidToken: a credential came that is unknown here, mistyped, or of the wrong kind.
+	InvalidToken Code = "invalid_token"
+	// Expired: the credential or the identity token is past its end.
+	Expired Code = "expired"
+	// Revoked: the credential was taken back, or the rule that it rests on was changed or removed.
+	Revoked Code = "revoked"
+	// NotPermitted: the caller is known and may not do this.
+	NotPermitted Code = "not_permitted"
+	// WrongChannel: the publish token does not cover this channel.
+	WrongChannel Code = "wrong_channel"
+	// PackageNotAllowed: the publisher, or the API token, may not publish this package name.
+	PackageNotAllowed Code = "package_not_allowed"
+	// CrossSite: a page of another site tried to act for the signed-in user.
+	CrossSite Code = "cross_site"
+	// WrongCredentials: user name and password do not fit.
+	WrongCredentials Code = "wrong_credentials"
+)
+
+// Refusals of an identity token, before any publisher is looked at.
+const (
+	// MalformedToken: what came is not a compact JWS whose parts are plain JSON objects.
+	MalformedToken Code = "malformed_token"
+	// AlgNotAllowed: the signature algorithm is not one that this issuer may use.
+	AlgNotAllowed Code = "alg_not_allowed"
+	// BadKid: the header names no usable key id.
+	BadKid Code = "bad_kid"
+	// HeaderNotAllowed: the header brings a key, an address of one, or a critical extension.
+	HeaderNotAllowed Code = "header_not_allowed"
+	// WrongType: the token is a JWT of another use.
+	WrongType Code = "wrong_type"
+	// UnknownIssuer: the issuer is not configured on this server.
+	UnknownIssuer Code = "unknown_issuer"
+	// UnknownKey: the issuer does not publish the key that the token names.
+	UnknownKey Code = "unknown_key"
+	// BadSignature: the token was not signed by its issuer.
+	BadSignature Code = "bad_signature"
+	// IssuerUnavailable: the issuer's keys could not be loaded; nothing was consumed.
+	IssuerUnavailable Code = "issuer_unavailable"
+	// NotYetValid: the token's times lie in the future.
+	NotYetValid Code = "not_yet_valid"
+	// BadTime: a time claim is missing or is no usable number.
+	BadTime Code = "bad_time"
+	// LifetimeTooLong: the token would live longer than this issuer's tokens may.
+	LifetimeTooLong Code = "lifetime_too_long"
+	// WrongAudience: the token was made for another service.
+	WrongAudience Code = "wrong_audience"
+	// BadJTI: the token's id is missing or unusable.
+	BadJTI Code = "bad_jti"
+	// BadClaim: a claim has the wrong type or an impossible value.
+	BadClaim Code = "bad_claim"
+	// TokenReused: the token was exchanged before.
+	TokenReused Code = "token_reused"
+)
+
+// Refusals of a good identity token that fits no publisher.
+const (
+	// NoPublisher: no publisher names this repository.
+	NoPublisher Code = "no_publisher"
+	// WorkflowMismatch: another workflow file than the publisher's.
+	WorkflowMismatch Code = "workflow_mismatch"
+	// ReusableWorkflow: the job lives in a reusable workflow that the publisher does not name.
+	ReusableWorkflow Code = "reusable_workflow"
+	// EnvironmentMismatch: another environment than the publisher's, or none.
+	EnvironmentMismatch Code = "environment_mismatch"
+	// EventNotAllowed: the run was started by an event that strangers or unreviewed code can fire.
+	EventNotAllowed Code = "event_not_allowed"
+	// IDMismatch: the names fit, the unchangeable ids do not.
+	IDMismatch Code = "id_mismatch"
+	// OwnerChanged: the repository moved to another owner.
+	OwnerChanged Code = "owner_changed"
+	// MissingClaim: the token lacks a claim that the rule needs.
+	MissingClaim Code = "missing_claim"
+)
+
+// Refusals of an upload.
+const (
+	// InvalidPackage: the file is not a package that clients could install safely.
+	InvalidPackage Code = "invalid_package"
+	// HashMismatch: the bytes are not those that the client announced.
+	HashMismatch Code = "hash_mismatch"
+	// Exists: another artifact has this name already.
+	Exists Code = "exists"
+	// TwinDiffers: the same build exists in the other format, with other dependencies.
+	TwinDiffers Code = "twin_differs"
+	// V3NotAllowed: the package needs repodata of revision 3.
+	V3NotAllowed Code = "v3_not_allowed"
+	// AttestationUnsupported: an attestation came that this server cannot check.
+	AttestationUnsupported Code = "attestation_unsupported"
+	// NoSpace: the store is full.
+	NoSpace Code = "no_space"
+)
