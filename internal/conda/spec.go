@@ -79,7 +79,7 @@ func checkV3Spec(spec string) *SyntaxError {
 	const what = "dependency"
 	name, rest, bracketed := strings.Cut(spec, "[")
 	if err := checkName(what, name); err != nil {
-		return refuse(what, spec, `is not in the form that repodata v3 asks for: a bare name or name[version="…",…]`)
+		return refuse(what, spec, `is not in the form that repodata v3 asks for: a bare name or name[version=">=1",...]`)
 	}
 	keys, ok := bracketKeys(spec)
 	if bracketed && (!ok || strings.HasPrefix(rest, "]") || !strings.HasSuffix(spec, "]")) {

@@ -3,7 +3,6 @@
 package version
 
 import (
-	"cmp"
 	"errors"
 	"math"
 	"strconv"
@@ -166,85 +165,4 @@ func parseRun(s string) (element, error) {
 		return element{}, errors.New("holds a number above 2147483647, the most that every client can compare")
 	}
 	return element{kind: number, num: int(n)}, nil
-}
-
-// Compare returns -1, 0 or +1: v before, the same as, or after w in the order of CEP 33.
-func (v Version) Compare(w Version) int {
-	if len(v.main) == 0 || len(w.main) == 0 {
-		return cmp.Compare(len(v.main), len(w.main))
-	}
-	return cmp.Or(compareParts(v.main, w.main), compareParts(v.local, w.local))
-}
-
-// compareParts compares two lists of parts; a part that is missing is an empty one.
-func compareParts(a, b []part) int {
-	for i := range max(len(a), len(b)) {
-		if c := compareElements(at(a, i), at(b, i)); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
-
-// compareElements compares two parts; an element that is missing is the number 0.
-func compareElements(a, b part) int {
-	for i := range max(len(a), len(b)) {
-		x, y := element{kind: number}, element{kind: number}
-		if i < len(a) {
-			x = a[i]
-		}
-		if i < len(b) {
-			y = b[i]
-		}
-		if c := cmp.Or(cmp.Compare(x.kind, y.kind), cmp.Compare(x.num, y.num), cmp.Compare(x.text, y.text)); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
-
-func at(p []part, i int) part {
-	if i < len(p) {
-		return p[i]
-	}
-	return nil
-}
-
-// Compare orders two version strings for lists: valid ones by CEP 33 and then, when equal, bytewise;
-// invalid ones before all valid ones, bytewise. It is 0 only for identical strings.
-func Compare(a, b string) int {
-	v, errA := Parse(a)
-	w, errB := Parse(b)
-	switch {
-	case errA != nil && errB != nil:
-		return cmp.Compare(a, b)
-	case errA != nil:
-		return -1
-	case errB != nil:
-		return +1
-	}
-	return cmp.Or(v.Compare(w), cmp.Compare(a, b))
-}
-
-// IsPrerelease reports whether v should be shown behind releases, as 1.0rc1, 2.0.dev3 and 1.1a1 are. It
-// is a rule for display; no client has it. A version is a prerelease when its main part has letters
-// other than "post", except a single letter at the very end (openssl's 1.1.1w, 2024a), with or without
-// a '_' after it, and except 'v' or 'r' at the very beginning (v1.0). The local part does not count.
-func (v Version) IsPrerelease() bool {
-	for i, p := range v.main {
-		for j, e := range p {
-			last := i == len(v.main)-1 && j == len(p)-1
-			first := i == 1 && j == 1 && !last
-			if e.kind == dev || e.kind == word && !harmless(e.text, first, last) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// harmless reports whether a run of letters says nothing about being a prerelease.
-func harmless(text string, first, last bool) bool {
-	text = strings.TrimSuffix(text, "_")
-	return text == "" || last && len(text) == 1 || first && (text == "v" || text == "r")
 }
