@@ -1,0 +1,141 @@
+package provider
+
+import (
+	"strings"
+
+	"sluice/internal/fault"
+)
+
+// maxClaim bounds one claim that Sluice reads, in bytes. A git ref may be 1 KiB long on some servers; what is
+// longer is no name of anything.
+const maxClaim = 1500
+
+// reader takes single claims, and keeps the first refusal.
+type reader struct {
+	claims Claims
+	err    error
+}
+
+// required takes a claim that must be there and not be empty.
+func (r *reader) required(into *string, name string, ok func(string) bool) {
+	r.optional(into, name, ok)
+	if r.err == nil && *into == "" {
+		r.err = fault.New(fault.MissingClaim, "Claim is missing [%s]: the token has no %s, without which no publisher can be compared. "+
+			"Use a token straight from the CI service; an old server of it must be updated.", fault.MissingClaim, name)
+	}
+}
+
+// optional takes a claim that may be absent or null.
+func (r *reader) optional(into *string, name string, ok func(string) bool) {
+	v, present := r.claims[name]
+	if r.err != nil || !present || v == nil {
+		return
+	}
+	s, isString := v.(string)
+	if !isString {
+		r.err = fault.New(fault.BadClaim, "Claim has the wrong type [%s]: the token's %s is %s, it must be a string. "+
+			"Use a token straight from the CI service.", fault.BadClaim, name, jsonType(v))
+		return
+	}
+	if s != "" && !ok(s) {
+		r.err = fault.New(fault.BadClaim, "Claim has an impossible value [%s]: the token's %s is %s. "+
+			"Use a token straight from the CI service.", fault.BadClaim, name, fault.OneLine(s, 90))
+		return
+	}
+	*into = s
+}
+
+func text(s string) bool { return len(s) <= maxClaim }
+
+// digits reports whether s is an id: 1 to 20 decimal digits.
+func digits(s string) bool { return within(s, 20, func(c byte) bool { return '0' <= c && c <= '9' }) }
+
+// hexSHA reports whether s is a git commit: 40 (SHA-1) to 64 (SHA-256) lower-case hexadecimal digits.
+func hexSHA(s string) bool {
+	return len(s) >= 40 && within(s, 64, func(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' })
+}
+
+// within reports whether s has 1 to max bytes and each is ok.
+func within(s string, max int, ok func(byte) bool) bool {
+	for i := range len(s) {
+		if !ok(s[i]) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= max
+}
+
+func jsonType(v any) string {
+	switch v.(type) {
+	case bool:
+		return "true or false"
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "a list"
+	}
+	return "a number"
+}
+
+// foldEqual compares as GitHub compares names: ASCII letters without case, everything else byte for byte.
+// strings.EqualFold would take the Kelvin sign for k.
+func foldEqual(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+func alnum(c byte) bool { return 'a' <= lower(c) && lower(c) <= 'z' || '0' <= c && c <= '9' }
+
+// githubOwner: GitHub takes letters, digits and hyphens; names of managed enterprise users hold an underscore.
+func githubOwner(s string) bool {
+	return within(s, 100, func(c byte) bool { return alnum(c) || c == '-' || c == '_' })
+}
+
+func githubRepo(s string) bool {
+	return s != "." && s != ".." && within(s, 100, func(c byte) bool { return alnum(c) || c == '-' || c == '_' || c == '.' })
+}
+
+// githubFile: a plain file name that Actions would take for a workflow. It may hold '@' and blanks.
+func githubFile(s string) bool {
+	ext := strings.HasSuffix(s, ".yml") || strings.HasSuffix(s, ".yaml")
+	return ext && stem(s) != "" && strings.TrimSpace(s) == s && within(s, 255, func(c byte) bool {
+		return ' ' <= c && c <= '~' && !strings.ContainsRune(`/\*?#%"<>`, rune(c))
+	})
+}
+
+func githubEnv(s string) bool {
+	return s == "" || within(s, 255, func(c byte) bool { return ' ' <= c && c <= '~' && c != '*' })
+}
+
+func stem(file string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(file, ".yml"), ".yaml")
+}
+
+// workflowFile cuts the file name out of a workflow reference, to show it. A file name holds no '/', so the
+// first "@refs/" ends it; a reference by commit ends at the last '@'. It is "" when what is left is not a file of
+// the repository's own .github/workflows.
+func workflowFile(ref, repository string) string {
+	path, _, ok := strings.Cut(ref, "@refs/")
+	if !ok {
+		path = ref[:max(strings.LastIndexByte(ref, '@'), 0)]
+	}
+	dir := repository + "/.github/workflows/"
+	if len(path) <= len(dir) || !foldEqual(path[:len(dir)], dir) || strings.Contains(path[len(dir):], "/") {
+		return ""
+	}
+	return path[len(dir):]
+}

@@ -1,0 +1,106 @@
+package provider
+
+import (
+	"cmp"
+	"strings"
+)
+
+// Provenance is what an identity token said of the run that it was made for: an allow-list of claims, kept
+// for ever with every artifact that the run publishes. It holds nothing about persons. All values come from
+// outside and are shown escaped. Every field but Provider, Issuer, Repository, its ids and RunID may be empty.
+// The zero value means that no CI run is known.
+type Provenance struct {
+	// Provider is the Traits.Name of the CI service, Issuer the address of the one that signed.
+	Provider string `json:"provider"`
+	Issuer   string `json:"issuer"`
+	// Repository is "owner/name"; Owner its first part.
+	Repository string `json:"repository"`
+	Owner      string `json:"owner"`
+	// RepositoryID and OwnerID never change and are never given to another; decimal digits.
+	RepositoryID string `json:"repository_id"`
+	OwnerID      string `json:"owner_id"`
+	// Visibility is "public", "private" or "internal" at the time of the run.
+	Visibility string `json:"visibility,omitempty"`
+	// Workflow is the file name of the workflow that was started, when it could be told for certain.
+	Workflow string `json:"workflow,omitempty"`
+	// WorkflowRef is the whole name of the workflow that was started, "owner/name/path@ref", WorkflowSHA its commit.
+	WorkflowRef string `json:"workflow_ref,omitempty"`
+	WorkflowSHA string `json:"workflow_sha,omitempty"`
+	// JobWorkflowRef names the workflow file that holds the job; it differs when a reusable workflow is called.
+	JobWorkflowRef string `json:"job_workflow_ref,omitempty"`
+	JobWorkflowSHA string `json:"job_workflow_sha,omitempty"`
+	// Ref is the full git ref ("refs/heads/main"), RefType "branch" or "tag", SHA the commit.
+	Ref     string `json:"ref,omitempty"`
+	RefType string `json:"ref_type,omitempty"`
+	SHA     string `json:"sha,omitempty"`
+	// RefProtected is "true" when rules protect the ref, as far as the service says so.
+	RefProtected string `json:"ref_protected,omitempty"`
+	// Event is what started the run: "push".
+	Event string `json:"event,omitempty"`
+	// Environment is the deployment environment that the job named.
+	Environment string `json:"environment,omitempty"`
+	// RunID finds the run; RunNumber is what people see; RunAttempt counts re-runs from 1. Decimal digits.
+	RunID      string `json:"run_id"`
+	RunNumber  string `json:"run_number,omitempty"`
+	RunAttempt string `json:"run_attempt,omitempty"`
+	// Runner is "github-hosted", "self-hosted", or what the service calls it.
+	Runner string `json:"runner,omitempty"`
+}
+
+// IsZero reports whether no run is known.
+func (p Provenance) IsZero() bool { return p == Provenance{} }
+
+// RunURL is the page of the run and attempt, or "".
+func (p Provenance) RunURL() string { return p.links().Run }
+
+// CommitURL is the page of the commit, or "".
+func (p Provenance) CommitURL() string { return p.links().Commit }
+
+// WorkflowURL is the page of the workflow file at the commit that ran, or "".
+func (p Provenance) WorkflowURL() string { return p.links().Workflow }
+
+// RepositoryURL is the page of the repository, or "".
+func (p Provenance) RepositoryURL() string { return p.links().Repository }
+
+func (p Provenance) links() Links {
+	if s, ok := ByName(p.Provider); ok {
+		return s.Links(p)
+	}
+	return Links{}
+}
+
+// Sentence says who published: "Published by build.yml of acme/forge, run 1234 attempt 1, commit abc1234 on
+// main". It ends without a stop. Claims are in it as they came: escape it for where it is shown.
+func (p Provenance) Sentence() string {
+	s := "Published by " + p.Byline()
+	if c := p.ShortSHA(); c != "" {
+		s += ", commit " + c
+	}
+	if r := p.ShownRef(); r != "" {
+		s += " on " + r
+	}
+	return s
+}
+
+// Byline is the part of Sentence that names the run: "build.yml of acme/forge, run 1234 attempt 1".
+func (p Provenance) Byline() string {
+	s := cmp.Or(p.Workflow, "a run") + " of " + p.Repository
+	if n := cmp.Or(p.RunNumber, p.RunID); n != "" {
+		s += ", run " + n + " attempt " + cmp.Or(p.RunAttempt, "1")
+	}
+	return s
+}
+
+// ShortSHA is the commit in seven characters, or "".
+func (p Provenance) ShortSHA() string { return p.SHA[:min(len(p.SHA), 7)] }
+
+// ShownRef is the ref as people call it: "main" for a branch, "tag v1.2" for a tag, else the full ref.
+func (p Provenance) ShownRef() string {
+	if b, ok := strings.CutPrefix(p.Ref, "refs/heads/"); ok {
+		return b
+	}
+	if t, ok := strings.CutPrefix(p.Ref, "refs/tags/"); ok {
+		return "tag " + t
+	}
+	return p.Ref
+}
