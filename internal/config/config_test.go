@@ -1,0 +1,329 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+)
+
+func noEnv(string) string { return "" }
+
+func envOf(pairs ...string) func(string) string {
+	m := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return func(k string) string { return m[k] }
+}
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "sluice.toml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestDefaultsAreValid(t *testing.T) {
+	c, err := Load(Flags{}, noEnv, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.URL != "http://127.0.0.1:8080" || c.Audience() != "127.0.0.1" || c.UploadMax != 5<<30 ||
+		c.PublishTokenLife != 30*time.Minute || c.LogLevel != slog.LevelInfo || len(c.Issuers) != 1 {
+		t.Errorf("defaults = %+v", c)
+	}
+}
+
+func TestHigherSourceWins(t *testing.T) {
+	file := writeFile(t, "listen = \"127.0.0.1:1\"\ndata = \"from-file\"\nupload_max = 1048576\nlog_format = \"json\"\n[issuer]\nforge = \"https://f.example.com\"\n")
+	env := envOf("SLUICE_LISTEN", "127.0.0.1:2", "SLUICE_DATA", "from-env", "SLUICE_AUDIENCE", "a, b", "SLUICE_CONFIG", file)
+	c, err := Load(Flags{Listen: new(Text("127.0.0.1:3"))}, env, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []any{c.Listen, c.Data, c.UploadMax, c.LogFormat, c.LogLevel, c.AllAudiences(), c.Issuers}
+	want := []any{
+		"127.0.0.1:3", "from-env", Bytes(1 << 20), "json", slog.LevelInfo,
+		[]string{"127.0.0.1", "a", "b"}, map[string]string{"forge": "https://f.example.com"},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	named, err := Load(Flags{}, env, writeFile(t, `data = "x"`))
+	if err != nil || named.LogFormat != "text" {
+		t.Errorf("a file that is named must win over SLUICE_CONFIG: %v, %v", named.LogFormat, err)
+	}
+}
+
+func TestEverySettingHasEverySource(t *testing.T) {
+	rows := Config{}.rows()
+	fields := reflect.TypeFor[Flags]()
+	if len(rows) != fields.NumField() {
+		t.Fatalf("%d settings are printed, there are %d", len(rows), fields.NumField())
+	}
+	for i, key := range keys() {
+		f := fields.Field(i)
+		if rows[i].key != key || flagName(key) != "--"+f.Tag.Get("name") || f.Tag.Get("help") == "" {
+			t.Errorf("setting %d: printed as %q, in the file %q, as flag %q", i, rows[i].key, key, f.Tag.Get("name"))
+		}
+	}
+}
+
+func TestKongFillsFlags(t *testing.T) {
+	var cmd struct{ Flags }
+	p, err := kong.New(&cmd, kong.Exit(func(int) { t.Fatal("exit") }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Parse([]string{
+		"--listen=127.0.0.1:9", "--issuer", "github=http://127.0.0.1:9000", "--issuer=forge=https://f.example.com/x=1",
+		"--audience", "prefix.dev", "--stall-timeout=5s",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(cmd.Flags, noEnv, "")
+	want := map[string]string{"github": "http://127.0.0.1:9000", "forge": "https://f.example.com/x=1"}
+	if err != nil || c.Listen != "127.0.0.1:9" || c.StallTimeout != 5*time.Second || cmp.Diff(c.Issuers, want) != "" ||
+		cmp.Diff(c.Audiences, []string{"prefix.dev"}) != "" || c.UploadMax != 5<<30 {
+		t.Errorf("%v, %+v", err, c)
+	}
+}
+
+func TestMistakesComeAllAtOnce(t *testing.T) {
+	file := writeFile(t, "listen = \"nowhere\"\n\nuplaod_max = 5\n[issuers]\nx = \"y\"\n")
+	env := envOf("SLUICE_UPLOAD_MAX", "5G", "SLUICE_LOG_LEVEL", "loud", "SLUICE_STORE", "s3://bucket/x",
+		"SLUICE_DB", "mysql://root:hunter2@db/x", "SLUICE_ISSUER", "github")
+	_, err := Load(Flags{PublishTokenLife: new(Text("2h")), ShutdownGrace: new(Text("0s"))}, env, file)
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{
+		file + `, line 3: there is no setting "uplaod_max"`,
+		file + `, line 4: there is no setting "issuers`,
+		file + `: listen: "nowhere" is not HOST:PORT`,
+		`SLUICE_UPLOAD_MAX: "5G" is not a size`,
+		`SLUICE_LOG_LEVEL: "loud" is not a level`,
+		`SLUICE_STORE: this version cannot keep packages in S3 yet`,
+		`SLUICE_DB: it must be an address like postgres://`,
+		`SLUICE_ISSUER: "github" is not NAME=URL`,
+		`--publish-token-life: 2h0m0s is not between 5m0s and 1h0m0s`,
+		`--shutdown-grace: 0s is not between`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the mistakes lack %q:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a password is shown:\n%v", err)
+	}
+	if n := strings.Count(err.Error(), "SLUICE_UPLOAD_MAX"); n != 1 {
+		t.Errorf("one mistake is named %d times:\n%v", n, err)
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"listen = \n", ", line 1: "},
+		{"data = \"x\"\ndata = \"y\"\n", ", line 2: "},
+		{"\nlisten = [\"a\"]\n", ", line 2: "},
+	} {
+		t.Run(tt.text, func(t *testing.T) {
+			if _, err := Load(Flags{}, noEnv, writeFile(t, tt.text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error = %v, want %q in it", err, tt.want)
+			}
+		})
+	}
+	if _, err := Load(Flags{}, noEnv, filepath.Join(t.TempDir(), "none.toml")); err == nil {
+		t.Error("a missing file that was named must be a mistake")
+	}
+}
+
+func TestURL(t *testing.T) {
+	for _, tt := range []struct{ listen, url, want, audience, wantErr string }{
+		{url: "https://Conda.Example.com/", want: "https://conda.example.com", audience: "conda.example.com"},
+		{url: "https://conda.example.com:443", want: "https://conda.example.com", audience: "conda.example.com"},
+		{url: "https://conda.example.com:8443", want: "https://conda.example.com:8443", audience: "conda.example.com"},
+		{url: "http://localhost:80", want: "http://localhost", audience: "localhost"},
+		{url: "http://[::1]:8080", want: "http://[::1]:8080", audience: "[::1]"},
+		{listen: "localhost:99", want: "http://localhost:99", audience: "localhost"},
+		{listen: "[::1]:99", want: "http://[::1]:99", audience: "[::1]"},
+		{listen: "0.0.0.0:80", url: "https://c.example.com", want: "https://c.example.com", audience: "c.example.com"},
+		{listen: "0.0.0.0:8080", wantErr: "the audience that CI identity tokens must name"},
+		{listen: ":8080", wantErr: "cannot be guessed"},
+		{listen: "192.168.1.7:8080", wantErr: "cannot be guessed"},
+		{url: "http://conda.example.com", wantErr: "plain http"},
+		{url: "http://127.0.0.1.example.com", wantErr: "plain http"},
+		{url: "https://example.com/conda", wantErr: "has a path: clients ask"},
+		{url: "https://ann:pw@example.com", wantErr: "user name or password"},
+		{url: "https://example.com?x=1", wantErr: "end after host and port"},
+		{url: "https://example.com/#x", wantErr: "end after host and port"},
+		{url: "conda.example.com", wantErr: "must begin with https://"},
+		{url: "ftp://example.com", wantErr: "must begin with https://"},
+		{url: "https://", wantErr: "names no host"},
+		{url: "https://bücher.example.com", wantErr: "xn--"},
+		{url: "https://example.com.", wantErr: "cannot stand in a URL"},
+		{url: "https://exa mple.com", wantErr: "not a URL"},
+	} {
+		t.Run(tt.listen+" "+tt.url, func(t *testing.T) {
+			var f Flags
+			if tt.listen != "" {
+				f.Listen = new(Text(tt.listen))
+			}
+			if tt.url != "" {
+				f.URL = new(Text(tt.url))
+			}
+			c, err := Load(f, noEnv, "")
+			if tt.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
+					t.Errorf("error = %v, want %q in it", err, tt.wantErr)
+				}
+				if err != nil && strings.Contains(err.Error(), "pw") {
+					t.Errorf("a password is shown: %v", err)
+				}
+				return
+			}
+			if err != nil || c.URL != tt.want || c.Audience() != tt.audience {
+				t.Errorf("URL %q, audience %q, %v; want %q, %q", c.URL, c.Audience(), err, tt.want, tt.audience)
+			}
+		})
+	}
+}
+
+func TestIssuers(t *testing.T) {
+	for _, tt := range []struct{ name, url, wantErr string }{
+		{"github", "https://token.actions.githubusercontent.com", ""},
+		{"ghes", "https://ghes.example.com/_services/token", ""},
+		{"demo", "http://127.0.0.1:9000", ""},
+		{"bad", "http://forge.example.com", "plain http"},
+		{"bad", "https://x.example.com?y", "plain address"},
+		{"bad", "https://u:p@x.example.com", "plain address"},
+		{"Bad Name", "https://x.example.com", "is not a name"},
+		{"", "https://x.example.com", "is not a name"},
+		{"bad", "", "must begin with https://"},
+	} {
+		t.Run(tt.name+"="+tt.url, func(t *testing.T) {
+			_, err := Load(Flags{Issuer: map[string]string{tt.name: tt.url}}, noEnv, "")
+			if (err == nil) != (tt.wantErr == "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
+				t.Errorf("error = %v, want %q", err, tt.wantErr)
+			}
+		})
+	}
+	twice := map[string]string{"a": "https://x.example.com", "b": "https://x.example.com"}
+	if _, err := Load(Flags{Issuer: twice}, noEnv, ""); err == nil || !strings.Contains(err.Error(), "same issuer") {
+		t.Errorf("one issuer under two names: %v", err)
+	}
+}
+
+func TestBound(t *testing.T) {
+	c, err := Load(Flags{Listen: new(Text("127.0.0.1:0"))}, noEnv, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Bound("127.0.0.1:4321"); got.URL != "http://127.0.0.1:4321" || got.Listen != "127.0.0.1:4321" {
+		t.Errorf("bound to %q, %q", got.Listen, got.URL)
+	}
+	c, err = Load(Flags{Listen: new(Text("127.0.0.1:0")), URL: new(Text("https://c.example.com"))}, noEnv, "")
+	if got := c.Bound("127.0.0.1:4321"); err != nil || got.URL != "https://c.example.com" {
+		t.Errorf("a URL that was set became %q, %v", got.URL, err)
+	}
+}
+
+func TestPrintCanBeLoaded(t *testing.T) {
+	f := Flags{
+		Data: new(Text(`C:\odd "folder"` + "\t")), DB: new(Text("postgres://u:hunter2@h/d")),
+		Audience: []string{"prefix.dev"}, StallTimeout: new(Text("1m30s")), LogLevel: new(Text("warn")),
+	}
+	c, err := Load(f, noEnv, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := c.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`# db = "(secret)"`, "# --db", "# default", `log_level = "warn"`, "# from listen", `# store = ""`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output lacks %q:\n%s", want, &out)
+		}
+	}
+	if strings.Contains(out.String(), "hunter2") {
+		t.Errorf("a password is shown:\n%s", &out)
+	}
+	again, err := Load(Flags{DB: f.DB}, noEnv, writeFile(t, out.String()))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, &out)
+	}
+	var second bytes.Buffer
+	if err := again.Print(&second); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range again.rows() {
+		if r.value != c.rows()[i].value {
+			t.Errorf("%s = %s, was %s", r.key, r.value, c.rows()[i].value)
+		}
+	}
+}
+
+func TestBytes(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		want Bytes
+		out  string
+	}{
+		{"5GiB", 5 << 30, "5GiB"},
+		{"2 GiB", 2 << 30, "2GiB"},
+		{"1000MB", 1e9, "1000000000B"},
+		{"1048576", 1 << 20, "1MiB"},
+		{"1023B", 1023, "1023B"},
+		{"0", 0, "0B"},
+		{"8388607TiB", 8388607 << 40, "8388607TiB"},
+		{"8388608TiB", -1, ""},
+		{"5G", -1, ""},
+		{"5gib", -1, ""},
+		{"-1", -1, ""},
+		{"1.5GiB", -1, ""},
+		{"GiB", -1, ""},
+		{"", -1, ""},
+		{"5GiBGiB", -1, ""},
+	} {
+		got, err := ParseBytes(tt.in)
+		if tt.want < 0 {
+			if err == nil {
+				t.Errorf("ParseBytes(%q) = %v, want an error", tt.in, got)
+			}
+			continue
+		}
+		if err != nil || got != tt.want || got.String() != tt.out {
+			t.Errorf("ParseBytes(%q) = %d (%v), %v; want %d (%s)", tt.in, got, got, err, tt.want, tt.out)
+		}
+	}
+}
+
+func TestSecretIsNeverShown(t *testing.T) {
+	c := Config{DB: "postgres://u:hunter2@h/d"}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(io.MultiWriter(&log), nil)).Info("x", "db", c.DB, "config", c)
+	j, _ := json.Marshal(c)
+	for _, s := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), string(j), log.String()} {
+		if strings.Contains(s, "hunter2") || !strings.Contains(s, "(secret)") {
+			t.Errorf("shown as %s", s)
+		}
+	}
+	if c.DB.Reveal() != "postgres://u:hunter2@h/d" || Secret("").String() != "" {
+		t.Error("Reveal or the empty secret is wrong")
+	}
+}
