@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Version is the format of the data folder that this program reads and writes. It rises when an older
@@ -129,7 +130,9 @@ func (f *Folder) writeFormat() error {
 
 // makeAll makes a folder and its parents and makes their names durable.
 func makeAll(path string) error {
-	if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+	} else if err == nil || path == filepath.Dir(path) {
 		return nil
 	}
 	parent := filepath.Dir(path)
@@ -164,10 +167,10 @@ func some(names []string) string {
 // explain turns the usual failures into a sentence with a way out.
 func explain(path string, err error) error {
 	switch {
-	case errors.Is(err, fs.ErrPermission) || isReadOnly(err):
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("the data folder %s cannot be written by this user (%w): "+
 			"change its owner, or name another folder with --data", path, err)
-	case isNotDir(err):
+	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("the data folder %s cannot be: a file is in the way (%w). Name another folder with --data", path, err)
 	}
 	return fmt.Errorf("open the data folder %s: %w", path, err)

@@ -10,7 +10,3 @@ import (
 func tryLock(*os.File) (bool, error) {
 	return false, errors.New("this system has no flock: Sluice serves on Linux, macOS and the BSDs")
 }
-
-func isReadOnly(error) bool { return false }
-
-func isNotDir(error) bool { return false }

@@ -17,7 +17,3 @@ func tryLock(file *os.File) (bool, error) {
 	}
 	return err == nil, err
 }
-
-func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
-
-func isNotDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
