@@ -22,8 +22,8 @@ type Store interface {
 	// Mint stores a publish token with its grants and returns its ID. In the same transaction it marks the
 	// replay key as spent until ReplayUntil; checks that each grant's publisher still lives, still has the
 	// version that was matched, and is pinned to no other ids than the run's; pins the run's ids where there
-	// are none, and follows a rename where the ids fit; sets the publishers' last use; and appends the audit
-	// event. It answers Reused(…) when the key was spent before, ErrStale when a check fails; either way
+	// are none, and follows a rename where the ids fit (unless another publisher of the channel has that name
+	// already); sets the publishers' last use; and appends the audit event. It answers Reused(…) when the key was spent before, ErrStale when a check fails; either way
 	// nothing is written.
 	Mint(ctx context.Context, m Mint) (id int64, err error)
 

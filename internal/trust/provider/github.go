@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"net"
 	"net/url"
 	"strings"
@@ -72,7 +73,7 @@ func (github) Match(r Rule, p Provenance) Verdict {
 
 // githubRepository decides whose repository it is. trusted-publishing.md §4 has the table.
 func githubRepository(r Rule, p Provenance) Verdict {
-	if !githubNames(p) {
+	if !githubNames(p) || !digits(p.RepositoryID) || !digits(p.OwnerID) {
 		return Verdict{Code: fault.NoPublisher}
 	}
 	sameName := foldEqual(r.FullName(), p.Repository)
@@ -100,21 +101,17 @@ func githubNames(p Provenance) bool {
 }
 
 func githubWorkflow(r Rule, p Provenance) []Difference {
-	ref := p.Ref
-	if ref == "" {
-		ref = p.SHA // a deployment of a commit has no ref
-	}
-	tail := "/.github/workflows/" + r.Workflow + "@" + ref
+	// A deployment of a commit has no ref.
+	tail := "/.github/workflows/" + r.Workflow + "@" + cmp.Or(p.Ref, p.SHA)
 	var out []Difference
 	if !sameFile(p.WorkflowRef, p.Repository, tail) {
-		out = append(out, workflowDifference(r, p))
+		out = append(out, workflowDifference(r, p, tail))
 	}
 	if p.JobWorkflowRef != p.WorkflowRef {
 		out = append(out, Difference{
 			Field: "job's workflow", Code: fault.ReusableWorkflow, Claim: "job_workflow_ref",
-			Got: p.JobWorkflowRef, Want: p.WorkflowRef,
-			Hint: "The job lives in a reusable workflow, which a publisher cannot allow yet: upload from a job of " +
-				r.Workflow + " itself",
+			Got: p.JobWorkflowRef, Want: p.WorkflowRef, Final: true,
+			Hint: "The job lives in a reusable workflow: upload from a job that stands in " + r.Workflow + " itself",
 		})
 	}
 	return out
@@ -127,12 +124,13 @@ func sameFile(ref, repository, tail string) bool {
 }
 
 // workflowDifference explains; nothing is decided here any more.
-func workflowDifference(r Rule, p Provenance) Difference {
+func workflowDifference(r Rule, p Provenance, tail string) Difference {
 	d := Difference{Field: "workflow", Code: fault.WorkflowMismatch, Claim: "workflow_ref", Got: p.Workflow, Want: r.Workflow}
 	switch {
 	case p.Workflow == "" || p.Workflow == r.Workflow:
-		d.Got = p.WorkflowRef
-		d.Want = p.Repository + "/.github/workflows/" + r.Workflow + "@" + p.Ref
+		d.Got, d.Want = p.WorkflowRef, p.Repository+tail
+	case sameFile(p.JobWorkflowRef, p.Repository, tail):
+		d.Hint = "The job lives in " + r.Workflow + ", but the run was started by " + p.Workflow + ", and that one counts"
 	case foldEqual(p.Workflow, r.Workflow):
 		d.Hint = "They differ only in upper and lower case"
 	case foldEqual(stem(p.Workflow), stem(r.Workflow)):
@@ -156,14 +154,15 @@ func githubEnvironment(r Rule, p Provenance) []Difference {
 const githubEvents = "push, release, workflow_dispatch, repository_dispatch, schedule or deployment"
 
 func githubEvent(p Provenance) []Difference {
-	d := Difference{Field: "event", Code: fault.EventNotAllowed, Claim: "event_name", Got: p.Event, Want: githubEvents}
+	d := Difference{Field: "event", Code: fault.EventNotAllowed, Claim: "event_name", Got: p.Event, Want: githubEvents, Final: true,
+		Hint: "Publish from a push, a release or workflow_dispatch"}
 	switch p.Event {
 	case "push", "release", "workflow_dispatch", "repository_dispatch", "schedule", "deployment":
 		return nil
 	case "pull_request_target", "workflow_run":
-		d.Hint = "Such a run has the repository's own rights while strangers can steer it"
+		d.Hint = "Strangers can steer such a run, with the repository's own rights: publish from a push, a release or workflow_dispatch"
 	case "pull_request":
-		d.Hint = "Such a run holds code that nobody has reviewed yet"
+		d.Hint = "Nobody has reviewed the code of such a run: publish from a push, a release or workflow_dispatch"
 	}
 	return []Difference{d}
 }
@@ -183,11 +182,8 @@ func (github) Links(p Provenance) Links {
 	}
 	if hexSHA(p.SHA) {
 		l.Commit = l.Repository + "/commit/" + p.SHA
-		if commit := p.WorkflowSHA; githubFile(p.Workflow) && (commit == "" || hexSHA(commit)) {
-			if commit == "" {
-				commit = p.SHA
-			}
-			l.Workflow = l.Repository + "/blob/" + commit + "/.github/workflows/" + p.Workflow
+		if commit := cmp.Or(p.WorkflowSHA, p.SHA); githubFile(p.Workflow) && hexSHA(commit) {
+			l.Workflow = l.Repository + "/blob/" + commit + "/.github/workflows/" + url.PathEscape(p.Workflow)
 		}
 	}
 	return l

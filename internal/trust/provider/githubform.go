@@ -1,6 +1,9 @@
 package provider
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Normalise takes apart what people paste: the repository's address, "owner/repository" in either field, the
 // workflow's path or address.
@@ -26,57 +29,66 @@ func (github) Normalise(r Rule) (Rule, []Problem) {
 
 // plainNote says what is wrong with characters that look right, or stand for many names.
 func plainNote(s string) string {
-	switch {
-	case strings.Contains(s, "*"):
+	if strings.Contains(s, "*") {
 		return "; wildcards are not taken here"
-	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }):
-		return "; it holds a character outside plain ASCII, perhaps one that only looks right"
+	}
+	for _, r := range s {
+		if r < ' ' || r > '~' {
+			return fmt.Sprintf("; it holds U+%04X, which may only look right", r)
+		}
 	}
 	return ""
 }
 
-// githubFullName finds owner and repository in the two fields.
+// githubFullName finds owner and repository in the two fields, either of which may hold both. Where the fields
+// contradict each other they stay as they are, and fail.
 func githubFullName(owner, repo string) (string, string) {
 	owner, repo = githubPath(owner), githubPath(repo)
-	for _, s := range []string{repo, owner} { // the repository's field wins when both hold two parts
-		if o, rest, ok := strings.Cut(s, "/"); ok {
-			rest, _, _ = strings.Cut(rest, "/") // a page below the repository
-			if other := owner; s == repo && other != "" && !strings.Contains(other, "/") && !foldEqual(other, o) {
-				return owner, repo // contradicts the owner's field: let the check show it
-			}
-			return o, trimGit(rest)
-		}
+	if o, r, ok := githubPair(repo); ok && (owner == "" || foldEqual(owner, o) || owner == repo) {
+		return o, r
 	}
-	return owner, trimGit(repo)
+	if o, r, ok := githubPair(owner); ok && (repo == "" || foldEqual(repo, r)) {
+		return o, r
+	}
+	return owner, strings.TrimSuffix(repo, ".git")
+}
+
+// githubPair takes the first two parts of a path: a page below the repository stands for the repository.
+func githubPair(path string) (owner, repo string, ok bool) {
+	owner, rest, ok := strings.Cut(path, "/")
+	repo, _, _ = strings.Cut(rest, "/")
+	return owner, strings.TrimSuffix(repo, ".git"), ok
 }
 
 // githubPath strips white space, the site's address, and slashes around.
 func githubPath(s string) string {
-	s = strings.TrimSpace(s)
-	if _, rest, ok := strings.Cut(s, "://"); ok {
-		if _, s, ok = strings.Cut(rest, "/"); !ok {
-			s = ""
-		}
-	} else if rest, ok := strings.CutPrefix(s, "github.com/"); ok {
-		s = rest
-	} else if _, rest, ok := strings.Cut(s, "@github.com:"); ok {
-		s = rest
+	s = trimQuery(strings.TrimSpace(s))
+	switch {
+	case strings.Contains(s, "://"):
+		_, s, _ = strings.Cut(s[strings.Index(s, "://")+3:], "/")
+	case strings.HasPrefix(s, "git@"):
+		_, s, _ = strings.Cut(s, ":")
+	default:
+		s = strings.TrimPrefix(s, "github.com/")
 	}
-	s, _, _ = strings.Cut(s, "?")
-	s, _, _ = strings.Cut(s, "#")
 	return strings.Trim(strings.TrimSpace(s), "/")
 }
 
-func trimGit(s string) string { return strings.TrimSuffix(s, ".git") }
+func trimQuery(s string) string {
+	if i := strings.IndexAny(s, "?#"); i >= 0 {
+		return s[:i]
+	}
+	return s
+}
 
-// githubWorkflowName finds the file's name in a path or an address.
+// githubWorkflowName finds the file's name in a path, a workflow reference or an address.
 func githubWorkflowName(s string) string {
 	s = strings.TrimSpace(s)
-	if _, rest, ok := strings.Cut(s, ".github/workflows/"); ok {
-		s = rest
-		if strings.Contains(s, "@") { // a workflow reference; a file name that holds '@' comes without a path
-			s, _, _ = strings.Cut(s, "@refs/")
+	for _, folder := range []string{".github/workflows/", "/actions/workflows/"} {
+		if _, name, ok := strings.Cut(s, folder); ok {
+			name, _, _ = strings.Cut(trimQuery(name), "@refs/")
+			return strings.TrimSpace(name)
 		}
 	}
-	return strings.TrimSpace(strings.TrimPrefix(s, "./"))
+	return strings.TrimPrefix(s, "./")
 }

@@ -109,8 +109,10 @@ type Difference struct {
 	Code fault.Code
 	// Claim, Got and Want are the claim that was compared, its value, and the rule's.
 	Claim, Got, Want string
-	// Hint is one sentence with the fix where there is a typical one, or empty.
+	// Hint is one sentence without a stop, with the fix where there is a typical one; never empty when Final.
 	Hint string
+	// Final says that no rule could allow it: the job must change.
+	Final bool
 }
 
 // Links are addresses of pages about a run; each may be empty.
