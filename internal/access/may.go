@@ -1,0 +1,180 @@
+package access
+
+import (
+	"context"
+	"errors"
+
+	"sluice/internal/account"
+	"sluice/internal/audit"
+	"sluice/internal/channel"
+	"sluice/internal/fault"
+	"sluice/internal/trust"
+)
+
+// MayRead decides whether p may read ch, its files and its pages. Public channels are open to all,
+// whatever credential came. For private ones: fault.Unauthenticated (or the reason why a credential was
+// not taken) when nobody is calling, fault.NotPermitted to accounts of this server, fault.NotFound to others.
+func (a *Access) MayRead(ctx context.Context, p Principal, ch channel.Channel) error {
+	if ch.Visibility == channel.Public {
+		return nil
+	}
+	switch {
+	case p.Publish != nil:
+		if p.Publish.Covers(ch.ID) != nil {
+			return NoChannel(ch.Name.String())
+		}
+		return nil
+	case p.Anonymous():
+		return a.nobody(p, "Channel %s is private: send an API token as Bearer, as the password of Basic, or as /t/TOKEN/ in the path.", ch.Name)
+	}
+	return a.member(ctx, p, ch, channel.Reader, account.Read, "read")
+}
+
+// Right is a decision that somebody may upload: a publish token, or an account with an API token.
+type Right struct {
+	// Publish is the publish token; nil for accounts.
+	Publish *trust.PublishToken
+	// User is the account that uploads, APIToken what it came with; nil for CI runs.
+	User     *account.User
+	APIToken *account.APIToken
+
+	channelID int64
+}
+
+// Actor is who uploads, as the audit log names it.
+func (r Right) Actor() audit.Actor {
+	return Principal{User: r.User, APIToken: r.APIToken, Publish: r.Publish}.Actor()
+}
+
+// Grant returns the grant of the publish token that covers the package name in the channel, or a refusal.
+// Accounts may publish every name: for them it is the zero grant.
+func (r Right) Grant(name string) (trust.Grant, error) {
+	if r.Publish == nil {
+		return trust.Grant{}, nil
+	}
+	return r.Publish.Grant(r.channelID, name)
+}
+
+// MayUpload decides whether p may upload to ch at all. Errors: fault.Unauthenticated or the reason why a
+// credential was not taken, fault.WrongChannel for a publish token made for others,
+// fault.NotPermitted for accounts without the role or the scope, fault.NotFound for a private channel that p may not know of.
+func (a *Access) MayUpload(ctx context.Context, p Principal, ch channel.Channel) (Right, error) {
+	switch {
+	case p.Publish != nil:
+		if err := p.Publish.Covers(ch.ID); err != nil {
+			return Right{}, err
+		}
+		return Right{Publish: p.Publish, channelID: ch.ID}, nil
+	case p.Anonymous():
+		return Right{}, a.nobody(p, "An upload needs a token. In a CI job: add this repository and workflow as a trusted publisher of channel %s and give the job `permissions: id-token: write`.", ch.Name)
+	case p.APIToken == nil:
+		return Right{}, fault.New(fault.NotPermitted, "A browser session cannot upload: use an API token with the scope upload.")
+	}
+	if err := a.member(ctx, p, ch, channel.Maintainer, account.Upload, "upload to"); err != nil {
+		return Right{}, err
+	}
+	return Right{User: p.User, APIToken: p.APIToken, channelID: ch.ID}, nil
+}
+
+// MayManage decides whether p may change ch, its members and its publishers.
+func (a *Access) MayManage(ctx context.Context, p Principal, ch channel.Channel) error {
+	return a.needs(ctx, p, ch, channel.Owner, "manage")
+}
+
+// MayAudit decides whether p may read the audit log of ch.
+func (a *Access) MayAudit(ctx context.Context, p Principal, ch channel.Channel) error {
+	return a.needs(ctx, p, ch, channel.Maintainer, "read the audit log of")
+}
+
+func (a *Access) needs(ctx context.Context, p Principal, ch channel.Channel, r channel.Role, what string) error {
+	switch {
+	case p.Publish != nil:
+		return fault.New(fault.NotPermitted, "A publish token only uploads.")
+	case p.Anonymous():
+		if ch.Visibility == channel.Private {
+			return NoChannel(ch.Name.String())
+		}
+		return a.nobody(p, "Sign in, or send an API token with the scope manage, to %s channel %s.", what, ch.Name)
+	}
+	return a.member(ctx, p, ch, r, account.Manage, what)
+}
+
+// MayAdminister decides whether p may act on the server as a whole.
+func (a *Access) MayAdminister(p Principal) error {
+	switch {
+	case p.Publish != nil:
+		return fault.New(fault.NotPermitted, "A publish token only uploads.")
+	case p.Anonymous():
+		return a.nobody(p, "Sign in as an administrator.")
+	case !p.User.Admin:
+		return fault.New(fault.NotPermitted, "Only administrators of this server may do this.")
+	}
+	return scope(p, account.Manage)
+}
+
+// MaySelf decides whether p may act for its own account: make channels, list and make its tokens.
+func (a *Access) MaySelf(p Principal) error {
+	switch {
+	case p.Publish != nil:
+		return fault.New(fault.NotPermitted, "A publish token only uploads.")
+	case p.Anonymous():
+		return a.nobody(p, "Sign in, or send an API token with the scope manage.")
+	case p.APIToken != nil && p.APIToken.ChannelID != 0:
+		return fault.New(fault.NotPermitted, "The API token \"%s\" is limited to channel %s.", p.APIToken.Name, p.APIToken.Channel)
+	}
+	return scope(p, account.Manage)
+}
+
+// Role returns what p is in ch; administrators count as owners everywhere.
+func (a *Access) Role(ctx context.Context, p Principal, ch channel.Channel) (channel.Role, error) {
+	if p.User == nil {
+		return channel.None, nil
+	}
+	if p.User.Admin {
+		return channel.Owner, nil
+	}
+	return a.Roles.Role(ctx, ch.ID, p.User.ID)
+}
+
+// NoChannel is the answer for a channel that is not there, word for word the same as for one that the
+// caller may not know of.
+func NoChannel(name string) error {
+	return fault.New(fault.NotFound, "There is no channel %s here: check the name, or make it first.", name)
+}
+
+// member decides for accounts: the role in the channel first, then what the token was made for.
+func (a *Access) member(ctx context.Context, p Principal, ch channel.Channel, want channel.Role, s account.Scope, what string) error {
+	r, err := a.Role(ctx, p, ch)
+	if err != nil {
+		return err
+	}
+	if !r.AtLeast(want) {
+		return fault.New(fault.NotPermitted, "User %s may not %s channel %s: it takes the role %s. Ask an owner of the channel.", p.User.Name, what, ch.Name, want)
+	}
+	if t := p.APIToken; t != nil && t.ChannelID != 0 && t.ChannelID != ch.ID {
+		return fault.New(fault.NotPermitted, "The API token \"%s\" is limited to channel %s.", t.Name, t.Channel)
+	}
+	return scope(p, s)
+}
+
+func scope(p Principal, s account.Scope) error {
+	if p.APIToken != nil && !p.APIToken.Has(s) {
+		return fault.New(fault.NotPermitted, "The API token \"%s\" lacks the scope %s: make one that has it.", p.APIToken.Name, s)
+	}
+	return nil
+}
+
+// nobody is the refusal of a caller that is not known: why its credential was not taken, or what to bring.
+func (a *Access) nobody(p Principal, format string, args ...any) error {
+	if p.Rejected != nil {
+		return p.Rejected
+	}
+	return fault.New(fault.Unauthenticated, format, args...)
+}
+
+func detail(err error) string {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.Detail
+	}
+	return err.Error()
+}

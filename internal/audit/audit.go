@@ -1,0 +1,116 @@
+// Package audit holds what happened: every decision that a channel's owner or the server's operator may
+// have to answer for, as one append-only list of events. It says what an event is; it must not know how
+// decisions are made, and it never holds a secret or a raw identity token.
+package audit
+
+import (
+	"context"
+	"time"
+)
+
+// Kind says what happened. Kinds are stable: people filter and export by them.
+type Kind string
+
+// The kinds of events.
+const (
+	TokenMinted      Kind = "publish_token.minted"
+	MintRefused      Kind = "publish_token.refused"
+	Uploaded         Kind = "artifact.uploaded"
+	UploadRefused    Kind = "artifact.refused"
+	PublisherAdded   Kind = "publisher.added"
+	PublisherRemoved Kind = "publisher.removed"
+	PublisherPinned  Kind = "publisher.pinned"
+	PublisherRenamed Kind = "publisher.renamed"
+	APITokenCreated  Kind = "api_token.created"
+	APITokenRevoked  Kind = "api_token.revoked"
+	ChannelCreated   Kind = "channel.created"
+	ChannelChanged   Kind = "channel.changed"
+	MemberSet        Kind = "member.set"
+	MemberRemoved    Kind = "member.removed"
+	AccountCreated   Kind = "account.created"
+	SignedIn         Kind = "account.signed_in"
+	SignInRefused    Kind = "account.sign_in_refused"
+)
+
+// Refused reports whether k says that something was not done.
+func (k Kind) Refused() bool {
+	return k == MintRefused || k == UploadRefused || k == SignInRefused
+}
+
+// ActorKind says what sort of caller acted.
+type ActorKind string
+
+// The sorts of callers.
+const (
+	Anonymous ActorKind = "anonymous"
+	User      ActorKind = "user"
+	Publisher ActorKind = "publisher"
+	Operator  ActorKind = "operator"
+)
+
+// Actor is who did it.
+type Actor struct {
+	Kind ActorKind
+	// Name is the account's name, "owner/repository" of a publisher's run, or empty.
+	Name string
+	// Means is how the actor proved itself, for people: `API token "laptop"`, "session", "run 1234".
+	Means string
+}
+
+// Event is one line of the log. It is complete in itself: it still reads well when the channel,
+// the publisher or the account that it names is gone.
+type Event struct {
+	// ID is given by the store and rises with every event.
+	ID int64
+	// At is when it happened; the store sets it when it is zero.
+	At    time.Time
+	Kind  Kind
+	Actor Actor
+	// ChannelID is 0 for what concerns the server as a whole.
+	ChannelID int64
+	// Channel is the channel's name at that time.
+	Channel string
+	// Subject is what it was done to: a file, a publisher, an account.
+	Subject string
+	// Sentence says what happened, in one line for people.
+	Sentence string
+	// Code is the refusal's code; empty for what was done.
+	Code string
+	// Facts are the claims of the run, by an allow-list: repository, workflow, ref, sha, run_id ….
+	Facts map[string]string
+	// RequestID finds the lines of the server's log that belong to it.
+	RequestID string
+}
+
+// Query asks for events, newest first.
+type Query struct {
+	// ChannelID limits to one channel; 0 asks for every event of the server.
+	ChannelID int64
+	// Kinds limits to these kinds; none asks for all.
+	Kinds []Kind
+	// Before is the ID below which to begin; 0 begins with the newest.
+	Before int64
+	// Limit is the number of events at most, 1 to 1000.
+	Limit int
+}
+
+// Log is what keeps events.
+type Log interface {
+	// Append stores e durably.
+	Append(ctx context.Context, e Event) error
+	// Events returns the events that q asks for, newest first.
+	Events(ctx context.Context, q Query) ([]Event, error)
+}
+
+type requestKey struct{}
+
+// WithRequest returns a context that carries the id of the request being served, for the events made under it.
+func WithRequest(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestKey{}, id)
+}
+
+// Request returns the id of the request being served, or "" outside of one.
+func Request(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}

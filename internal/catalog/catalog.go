@@ -1,0 +1,219 @@
+// Package catalog tells people what lies in channels: packages, their versions, the files of each, and who
+// published them. It only reads; it must not know how any of it is shown, nor decide who may see it.
+package catalog
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/internal/channel"
+	"sluice/internal/conda"
+	"sluice/internal/conda/artifact"
+	"sluice/internal/conda/version"
+	"sluice/internal/trust"
+)
+
+// Package is one package name of a channel.
+type Package struct {
+	Channel conda.Channel
+	Name    string
+	// Latest is the version to show: the highest release, or the highest prerelease when there is nothing else.
+	Latest  string
+	Summary string
+	// Subdirs are those that hold files of any version, sorted.
+	Subdirs []string
+	// Artifacts counts all files, ByCI those that came by a trusted publisher.
+	Artifacts, ByCI int
+	// UpdatedAt is when the last file came.
+	UpdatedAt time.Time
+	// Run is what published the first file of the latest version; zero for an API token.
+	Run trust.Provenance
+}
+
+// File is one artifact.
+type File struct {
+	ID          int64
+	Channel     conda.Channel
+	Subdir      conda.Subdir
+	Filename    conda.Filename
+	BuildNumber uint64
+	SHA256      [32]byte
+	MD5         [16]byte
+	Size        int64
+	// BuiltAt is the builder's own time; zero when the package names none.
+	BuiltAt time.Time
+	Depends []string
+	License string
+	About   artifact.About
+	// RawIndex is info/index.json as the package has it.
+	RawIndex []byte
+	// UploadedAt is when it was published here.
+	UploadedAt time.Time
+	// Uploader is the account that uploaded it, or the repository of the run.
+	Uploader string
+	// Run is what the identity token said of the run that published it; zero for an API token.
+	Run trust.Provenance
+	// PublisherID is the rule that allowed it; 0 for an API token.
+	PublisherID int64
+}
+
+// ByCI reports whether a trusted publisher published f.
+func (f File) ByCI() bool { return !f.Run.IsZero() }
+
+// Release is the files of one version that one run, or one account, published: what people call a release.
+type Release struct {
+	Channel       conda.Channel
+	Name, Version string
+	// Files counts its artifacts, Subdirs names where they are.
+	Files   int
+	Subdirs []string
+	// At is when the last of its files came.
+	At  time.Time
+	Run trust.Provenance
+	// Uploader is the account, or the repository of the run.
+	Uploader string
+}
+
+// Totals are the sums over a channel.
+type Totals struct {
+	Packages, Artifacts, ByCI int
+	// LastAt is when the last file came; zero for an empty channel.
+	LastAt time.Time
+}
+
+// Query asks for packages in the order of their names.
+type Query struct {
+	// Channels are those to look in.
+	Channels []int64
+	// Text limits to names and summaries that hold it, in any letter case.
+	Text string
+	// Subdir limits to packages with files in it.
+	Subdir string
+	// By limits to "ci" (every file by a trusted publisher) or "token" (any file with an API token).
+	By string
+	// After and AfterChannel are the last name, and its channel, of the page before.
+	After, AfterChannel string
+	// Limit is the number at most, 1 to 200.
+	Limit int
+}
+
+// Store reads. One method is one transaction.
+type Store interface {
+	// Packages lists packages by name.
+	Packages(ctx context.Context, q Query) ([]Package, error)
+	// Files lists every file of a package, newest first; at most 20,000.
+	Files(ctx context.Context, channelID int64, name string) ([]File, error)
+	// File returns one file; fault.NotFound when there is none.
+	File(ctx context.Context, channelID int64, d conda.Subdir, f conda.Filename) (File, error)
+	// RecentFiles lists the newest files of the channels, without RawIndex.
+	RecentFiles(ctx context.Context, channels []int64, limit int) ([]File, error)
+	// Totals sums up a channel.
+	Totals(ctx context.Context, channelID int64) (Totals, error)
+	// Existing returns those of the "subdir/filename" keys that the channel has.
+	Existing(ctx context.Context, channelID int64, keys []string) ([]string, error)
+}
+
+// Catalog is the use cases.
+type Catalog struct{ Store Store }
+
+// perRelease is how many files the newest releases are gathered from, per release asked for: a release of a
+// package built for every platform and Python is rarely larger.
+const perRelease = 12
+
+// Recent lists the newest releases of the channels, at most limit.
+func (c *Catalog) Recent(ctx context.Context, channels []channel.Channel, limit int) ([]Release, error) {
+	if len(channels) == 0 {
+		return nil, nil
+	}
+	ids := make([]int64, len(channels))
+	for i, ch := range channels {
+		ids[i] = ch.ID
+	}
+	files, err := c.Store.RecentFiles(ctx, ids, limit*perRelease)
+	if err != nil {
+		return nil, err
+	}
+	out := releases(files)
+	return out[:min(limit, len(out))], nil
+}
+
+// releases gathers files, newest first, into releases, newest first.
+func releases(files []File) []Release {
+	type key struct{ channel, name, version, run, attempt, uploader string }
+	var out []Release
+	at := map[key]int{}
+	for _, f := range files {
+		k := key{f.Channel.String(), f.Filename.Name(), f.Filename.Version(), f.Run.RunID, f.Run.RunAttempt, f.Uploader}
+		i, ok := at[k]
+		if !ok {
+			i = len(out)
+			at[k] = i
+			out = append(out, Release{Channel: f.Channel, Name: k.name, Version: k.version, At: f.UploadedAt, Run: f.Run, Uploader: f.Uploader})
+		}
+		r := &out[i]
+		r.Files++
+		if !slices.Contains(r.Subdirs, f.Subdir.String()) {
+			r.Subdirs = append(r.Subdirs, f.Subdir.String())
+		}
+	}
+	for _, r := range out {
+		slices.Sort(r.Subdirs)
+	}
+	return out
+}
+
+// Versions lists the versions of the files, highest first, each with its files by subdir and name.
+func Versions(files []File) []Version {
+	at := map[string]int{}
+	var out []Version
+	for _, f := range files {
+		v := f.Filename.Version()
+		i, ok := at[v]
+		if !ok {
+			i = len(out)
+			at[v] = i
+			out = append(out, Version{Version: v})
+		}
+		out[i].Files = append(out[i].Files, f)
+	}
+	slices.SortFunc(out, func(a, b Version) int { return version.Compare(b.Version, a.Version) })
+	for _, v := range out {
+		slices.SortFunc(v.Files, func(a, b File) int {
+			if d := strings.Compare(a.Subdir.String(), b.Subdir.String()); d != 0 {
+				return d
+			}
+			return strings.Compare(a.Filename.String(), b.Filename.String())
+		})
+	}
+	return out
+}
+
+// Version is one version of a package with its files.
+type Version struct {
+	Version string
+	Files   []File
+}
+
+// At is when the last file of v came.
+func (v Version) At() time.Time {
+	var at time.Time
+	for _, f := range v.Files {
+		if f.UploadedAt.After(at) {
+			at = f.UploadedAt
+		}
+	}
+	return at
+}
+
+// Latest is the index in versions, highest first, of the one to show: the highest release, or the highest
+// prerelease when there is nothing else. -1 for none.
+func Latest(versions []Version) int {
+	for i, v := range versions {
+		if parsed, err := version.Parse(v.Version); err == nil && !parsed.IsPrerelease() {
+			return i
+		}
+	}
+	return min(0, len(versions)-1)
+}

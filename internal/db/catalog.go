@@ -1,0 +1,192 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/internal/catalog"
+	"sluice/internal/conda"
+	"sluice/internal/fault"
+)
+
+// list of query parameters, filled as a query is put together from fixed parts.
+type params struct{ args []any }
+
+// add appends a value and returns its mark, "$3".
+func (p *params) add(v any) string {
+	p.args = append(p.args, v)
+	return fmt.Sprintf("$%d", len(p.args))
+}
+
+// in returns "$4, $5, $6" for the values.
+func in[T any](p *params, values []T) string {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		marks[i] = p.add(v)
+	}
+	return strings.Join(marks, ", ")
+}
+
+// like makes a pattern of LIKE that holds s anywhere, for ESCAPE '!'.
+func like(s string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(s)) + "%"
+}
+
+// Packages implements catalog.Store.
+func (db *DB) Packages(ctx context.Context, q catalog.Query) ([]catalog.Package, error) {
+	if len(q.Channels) == 0 {
+		return nil, nil
+	}
+	var p params
+	query := `SELECT c.name, p.name, p.latest_version, p.summary, p.subdirs, p.artifacts, p.by_ci, p.updated_us, a.provenance
+		FROM package p JOIN channel c ON c.id = p.channel_id LEFT JOIN artifact a ON a.id = p.latest_id WHERE p.channel_id IN (` + in(&p, q.Channels) + `)`
+	if q.Text != "" {
+		mark := p.add(like(q.Text))
+		query += ` AND (p.name LIKE ` + mark + ` ESCAPE '!' OR lower(p.summary) LIKE ` + mark + ` ESCAPE '!')`
+	}
+	if q.Subdir != "" {
+		query += ` AND p.subdirs LIKE ` + p.add(like(`"`+q.Subdir+`"`)) + ` ESCAPE '!'`
+	}
+	switch q.By {
+	case "ci":
+		query += ` AND p.by_ci = p.artifacts`
+	case "token":
+		query += ` AND p.by_ci < p.artifacts`
+	}
+	if q.After != "" {
+		name, channel := p.add(q.After), p.add(q.AfterChannel)
+		query += ` AND (p.name > ` + name + ` OR p.name = ` + name + ` AND c.name > ` + channel + `)`
+	}
+	query += ` ORDER BY p.name, c.name LIMIT ` + p.add(min(max(q.Limit, 1), 201))
+	return collect(ctx, db.reader, func(r *sql.Rows, k *catalog.Package) error {
+		var channel string
+		err := r.Scan(&channel, &k.Name, &k.Latest, &k.Summary, jsonText{&k.Subdirs}, &k.Artifacts, &k.ByCI, when{&k.UpdatedAt}, jsonText{&k.Run})
+		if err != nil {
+			return err
+		}
+		k.Channel, err = conda.ParseChannel(channel)
+		return err
+	}, query, p.args...)
+}
+
+// maxFiles bounds the files of one package that are read at once.
+const maxFiles = 20000
+
+const fileColumns = `a.id, c.name, a.subdir, a.filename, a.build_number, a.sha256, a.md5, a.size, a.timestamp_ms, a.depends, a.license, a.about,
+	a.created_us, a.uploader, a.provenance, a.publisher_id`
+
+const fileTables = ` FROM artifact a JOIN channel c ON c.id = a.channel_id `
+
+type fileRow struct {
+	catalog.File
+	channel, subdir, filename string
+	sha, md                   []byte
+	built, buildNumber        int64
+	publisher                 sql.Null[int64]
+}
+
+func (r *fileRow) fields() []any {
+	return []any{&r.ID, &r.channel, &r.subdir, &r.filename, &r.buildNumber, &r.sha, &r.md, &r.Size, &r.built, jsonText{&r.Depends}, &r.License, jsonText{&r.About},
+		when{&r.UploadedAt}, &r.Uploader, jsonText{&r.Run}, &r.publisher}
+}
+
+func (r *fileRow) file() (f catalog.File, err error) {
+	f = r.File
+	copy(f.SHA256[:], r.sha)
+	copy(f.MD5[:], r.md)
+	f.PublisherID, f.BuildNumber = r.publisher.V, uint64(r.buildNumber) //nolint:gosec // stored from a value below 2^63
+	if r.built != 0 {
+		f.BuiltAt = time.UnixMilli(r.built).UTC()
+	}
+	if f.Channel, err = conda.ParseChannel(r.channel); err != nil {
+		return f, err
+	}
+	if f.Subdir, err = conda.ParseSubdir(r.subdir); err != nil {
+		return f, err
+	}
+	f.Filename, err = conda.ParseFilename(r.filename)
+	return f, err
+}
+
+func scanFile(r *sql.Rows, f *catalog.File) error {
+	var row fileRow
+	if err := r.Scan(row.fields()...); err != nil {
+		return err
+	}
+	var err error
+	*f, err = row.file()
+	return err
+}
+
+// Files implements catalog.Store.
+func (db *DB) Files(ctx context.Context, channelID int64, name string) ([]catalog.File, error) {
+	return collect(ctx, db.reader, scanFile,
+		`SELECT `+fileColumns+fileTables+`WHERE a.channel_id = $1 AND a.name = $2 ORDER BY a.id DESC LIMIT $3`, channelID, name, maxFiles)
+}
+
+// File implements catalog.Store.
+func (db *DB) File(ctx context.Context, channelID int64, d conda.Subdir, f conda.Filename) (catalog.File, error) {
+	var row fileRow
+	var raw []byte
+	err := db.reader.QueryRowContext(ctx, `SELECT `+fileColumns+`, a.index_json`+fileTables+`WHERE a.channel_id = $1 AND a.subdir = $2 AND a.filename = $3`,
+		channelID, d.String(), f.String()).Scan(append(row.fields(), &raw)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return catalog.File{}, fault.New(fault.NotFound, "There is no %s/%s in this channel.", d, f)
+	} else if err != nil {
+		return catalog.File{}, fmt.Errorf("file: %w", err)
+	}
+	row.RawIndex = raw
+	return row.file()
+}
+
+// RecentFiles implements catalog.Store.
+func (db *DB) RecentFiles(ctx context.Context, channels []int64, limit int) ([]catalog.File, error) {
+	var p params
+	where := `a.channel_id = `
+	if len(channels) == 1 {
+		where += p.add(channels[0])
+	} else {
+		// The plus keeps SQLite from gathering all files of all channels to sort them: it walks back from the newest.
+		where = `+a.channel_id IN (` + in(&p, channels) + `)`
+	}
+	return collect(ctx, db.reader, scanFile,
+		`SELECT `+fileColumns+fileTables+`WHERE `+where+` ORDER BY a.id DESC LIMIT `+p.add(limit), p.args...)
+}
+
+// Totals implements catalog.Store.
+func (db *DB) Totals(ctx context.Context, channelID int64) (catalog.Totals, error) {
+	var t catalog.Totals
+	err := db.reader.QueryRowContext(ctx, `SELECT count(*), coalesce(CAST(sum(artifacts) AS BIGINT), 0), coalesce(CAST(sum(by_ci) AS BIGINT), 0), max(updated_us) FROM package WHERE channel_id = $1`, channelID).
+		Scan(&t.Packages, &t.Artifacts, &t.ByCI, when{&t.LastAt})
+	return t, err
+}
+
+// existsAtOnce bounds the parameters of one statement.
+const existsAtOnce = 500
+
+// Existing implements catalog.Store.
+func (db *DB) Existing(ctx context.Context, channelID int64, keys []string) ([]string, error) {
+	var out []string
+	for len(keys) > 0 {
+		n := min(len(keys), existsAtOnce)
+		var p params
+		query := `SELECT subdir || '/' || filename FROM artifact WHERE channel_id = ` + p.add(channelID) + ` AND (`
+		for i, k := range keys[:n] {
+			subdir, filename, _ := strings.Cut(k, "/")
+			if i > 0 {
+				query += ` OR `
+			}
+			query += `(subdir = ` + p.add(subdir) + ` AND filename = ` + p.add(filename) + `)`
+		}
+		found, err := collect(ctx, db.reader, func(r *sql.Rows, s *string) error { return r.Scan(s) }, query+`) ORDER BY 1`, p.args...)
+		if err != nil {
+			return nil, fmt.Errorf("existing: %w", err)
+		}
+		out, keys = append(out, found...), keys[n:]
+	}
+	return out, nil
+}

@@ -1,0 +1,189 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/internal/audit"
+	"sluice/internal/trust"
+)
+
+// Mint implements trust.Store.
+func (db *DB) Mint(ctx context.Context, m trust.Mint) (id int64, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		if err := spend(ctx, tx, m); err != nil {
+			return err
+		}
+		for _, g := range m.Token.Grants {
+			if err := db.usePublisher(ctx, tx, g, m); err != nil {
+				return err
+			}
+		}
+		if id, err = insertPublishToken(ctx, tx, m.Token); err != nil {
+			return err
+		}
+		return mintEvents(ctx, tx, m)
+	})
+	return id, err
+}
+
+// spend marks an identity token as used. Whoever inserts the row is the one who may go on, whatever replica
+// asked and however many at once.
+func spend(ctx context.Context, tx *sql.Tx, m trust.Mint) error {
+	t := m.Token
+	res, err := tx.ExecContext(ctx, `INSERT INTO spent_token (issuer, replay_key, spent_us, until_us, run) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (issuer, replay_key) DO NOTHING`, t.Run.Issuer, m.ReplayKey, micros(t.CreatedAt), micros(m.ReplayUntil), text(t.Run))
+	if err != nil {
+		return fmt.Errorf("spend identity token: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 1 {
+		return err
+	}
+	var at time.Time
+	var by trust.Provenance
+	err = tx.QueryRowContext(ctx, `SELECT spent_us, run FROM spent_token WHERE issuer = $1 AND replay_key = $2`, t.Run.Issuer, m.ReplayKey).
+		Scan(when{&at}, jsonText{&by})
+	if err != nil {
+		return fmt.Errorf("spent identity token: %w", err)
+	}
+	return trust.Reused(at, by)
+}
+
+// usePublisher checks that a publisher is still what was matched, pins it to the run's ids, follows a rename,
+// and notes its use.
+func (db *DB) usePublisher(ctx context.Context, tx *sql.Tx, g trust.Grant, m trust.Mint) error {
+	run := m.Token.Run
+	var row publisherRow
+	err := tx.QueryRowContext(ctx, `SELECT `+publisherColumns+` FROM publisher p JOIN channel c ON c.id = p.channel_id WHERE p.id = $1 AND p.removed_us IS NULL`+db.lockPublisher,
+		g.PublisherID).Scan(row.fields()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return trust.ErrStale
+	} else if err != nil {
+		return fmt.Errorf("publisher of a mint: %w", err)
+	}
+	p, err := row.publisher()
+	if err != nil {
+		return err
+	}
+	if p.Version != g.PublisherVersion || p.Pinned() && (p.RepositoryID != run.RepositoryID || p.OwnerID != run.OwnerID) {
+		return trust.ErrStale
+	}
+	if err := identityEvents(ctx, tx, p, m); err != nil {
+		return err
+	}
+	_, name, _ := strings.Cut(run.Repository, "/")
+	_, err = tx.ExecContext(ctx, `UPDATE publisher SET owner = $2, repository = $3, repository_fold = $4, owner_id = $5, repository_id = $6, last_used_us = $7, last_run = $8 WHERE id = $1`,
+		p.ID, run.Owner, name, trust.RepositoryKey(run.Repository), run.OwnerID, run.RepositoryID, micros(m.Token.CreatedAt), text(run))
+	if err != nil {
+		return fmt.Errorf("note use of publisher: %w", err)
+	}
+	return nil
+}
+
+func identityEvents(ctx context.Context, tx *sql.Tx, p trust.Publisher, m trust.Mint) error {
+	run := m.Token.Run
+	e := audit.Event{
+		At: m.Token.CreatedAt, Actor: audit.Actor{Kind: audit.Publisher, Name: run.Repository, Means: run.Byline()}, ChannelID: p.ChannelID,
+		Channel: p.Channel.String(), Subject: run.Repository, Facts: map[string]string{"publisher": fmt.Sprint(p.ID), "repository_id": run.RepositoryID, "owner_id": run.OwnerID},
+	}
+	switch {
+	case !p.Pinned():
+		e.Kind, e.Sentence = audit.PublisherPinned, fmt.Sprintf("pinned publisher %d to repository id %s and owner id %s at its first use", p.ID, run.RepositoryID, run.OwnerID)
+	case trust.RepositoryKey(p.FullName()) != trust.RepositoryKey(run.Repository):
+		e.Kind, e.Sentence = audit.PublisherRenamed, fmt.Sprintf("followed the rename of %s to %s; the ids are the same", p.FullName(), run.Repository)
+	default:
+		return nil
+	}
+	return appendEvent(ctx, tx, e)
+}
+
+func insertPublishToken(ctx context.Context, tx *sql.Tx, t trust.PublishToken) (id int64, err error) {
+	err = tx.QueryRowContext(ctx, `INSERT INTO publish_token (hash, created_us, expires_us, revoked_why, run) VALUES ($1, $2, $3, '', $4) RETURNING id`,
+		t.Hash[:], micros(t.CreatedAt), micros(t.ExpiresAt), text(t.Run)).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("store publish token: %w", err)
+	}
+	for i, g := range t.Grants {
+		_, err := tx.ExecContext(ctx, `INSERT INTO publish_grant (token_id, position, publisher_id, publisher_version, channel_id, packages) VALUES ($1, $2, $3, $4, $5, $6)`,
+			id, i, g.PublisherID, g.PublisherVersion, g.ChannelID, words(g.Packages))
+		if err != nil {
+			return 0, fmt.Errorf("store grant: %w", err)
+		}
+	}
+	return id, nil
+}
+
+// mintEvents writes one event for each channel that the token covers, so that each channel's owners see it.
+func mintEvents(ctx context.Context, tx *sql.Tx, m trust.Mint) error {
+	run, seen := m.Token.Run, map[int64]bool{}
+	for _, g := range m.Token.Grants {
+		if seen[g.ChannelID] {
+			continue
+		}
+		seen[g.ChannelID] = true
+		facts := runFacts(run)
+		facts["publisher"], facts["audience"], facts["jti"] = fmt.Sprint(g.PublisherID), m.Audience, m.JTI
+		facts["expires"] = m.Token.ExpiresAt.UTC().Format(time.RFC3339)
+		err := appendEvent(ctx, tx, audit.Event{
+			At: m.Token.CreatedAt, Kind: audit.TokenMinted, Actor: audit.Actor{Kind: audit.Publisher, Name: run.Repository, Means: run.Byline()},
+			ChannelID: g.ChannelID, Channel: g.Channel.String(), Subject: run.Repository,
+			Sentence: "got a publish token for " + run.Byline(), Facts: facts,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Refused implements trust.Refusals.
+func (db *DB) Refused(ctx context.Context, r trust.Refusal) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		e := audit.Event{
+			At: r.At, Kind: audit.MintRefused, Actor: audit.Actor{Kind: audit.Publisher, Name: r.Run.Repository, Means: r.Run.Byline()},
+			Subject: r.Run.Repository, Sentence: r.Detail, Code: string(r.Code), Facts: runFacts(r.Run),
+		}
+		e.Facts["jti"] = r.JTI
+		for _, d := range r.Differences {
+			e.Facts["wants "+d.Claim] = d.Want
+		}
+		seen := map[int64]bool{}
+		for _, near := range r.Near {
+			if seen[near.ChannelID] {
+				continue
+			}
+			seen[near.ChannelID] = true
+			e.ChannelID = near.ChannelID
+			e.Facts["publisher"], e.Facts["proven"] = fmt.Sprint(near.PublisherID), fmt.Sprint(near.Proven)
+			if err := tx.QueryRowContext(ctx, `SELECT name FROM channel WHERE id = $1`, near.ChannelID).Scan(&e.Channel); err != nil {
+				return fmt.Errorf("channel of a refusal: %w", err)
+			}
+			if err := appendEvent(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		if len(seen) > 0 {
+			return nil
+		}
+		return appendEvent(ctx, tx, e)
+	})
+}
+
+// runFacts is what the audit log keeps of a run: names, ids and refs, nothing personal.
+func runFacts(run trust.Provenance) map[string]string {
+	facts := map[string]string{}
+	for k, v := range map[string]string{
+		"issuer": run.Issuer, "repository": run.Repository, "workflow": run.Workflow, "workflow_ref": run.WorkflowRef, "job_workflow_ref": run.JobWorkflowRef,
+		"ref": run.Ref, "sha": run.SHA, "event": run.Event, "environment": run.Environment, "run_id": run.RunID, "run_number": run.RunNumber,
+		"run_attempt": run.RunAttempt, "runner": run.Runner, "repository_id": run.RepositoryID, "owner_id": run.OwnerID,
+	} {
+		if v != "" {
+			facts[k] = v
+		}
+	}
+	return facts
+}

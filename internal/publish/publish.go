@@ -1,0 +1,242 @@
+// Package publish is the one way in for artifacts: it takes a body from a caller who may upload, proves
+// that it is a package that clients can install and that the caller may publish under that name, and makes
+// it visible in one transaction, or leaves nothing behind. It must not know of HTTP or SQL.
+package publish
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // clients of the format still ask for it beside SHA-256
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"log/slog"
+	"time"
+
+	"sluice/internal/access"
+	"sluice/internal/audit"
+	"sluice/internal/blob"
+	"sluice/internal/channel"
+	"sluice/internal/conda"
+	"sluice/internal/conda/artifact"
+	"sluice/internal/fault"
+	"sluice/internal/trust"
+)
+
+// Commit is everything that one upload writes together.
+type Commit struct {
+	Channel channel.Channel
+	// Label is where the artifact is listed.
+	Label conda.Label
+	File  conda.Filename
+	// Record is what the index will say; the store sets its IndexedMS, the moment of the listing.
+	Record     conda.Record
+	RunExports conda.RunExports
+	// RawIndex is info/index.json as the package has it.
+	RawIndex []byte
+	About    artifact.About
+	// Right is who uploads; Grant the publisher's rule that covers it, zero for accounts.
+	Right access.Right
+	Grant trust.Grant
+	// Event is the audit event; the store fills in what only it knows.
+	Event audit.Event
+}
+
+// Outcome is what became of a commit.
+type Outcome struct {
+	// Already says that the same bytes were published before by the same right, and nothing changed.
+	Already bool
+	// IndexedAt is when the artifact was listed.
+	IndexedAt time.Time
+	// Generation is the number of the generation that shows it.
+	Generation int64
+}
+
+// Store writes artifacts. One method is one transaction.
+type Store interface {
+	// Publish makes an artifact and all that shows it, or nothing. It checks once more, with everything
+	// else locked out, that the right is still alive: fault.Revoked. Other refusals: fault.Exists for other
+	// bytes (or another right) under the same name, fault.TwinDiffers.
+	Publish(ctx context.Context, c Commit) (Outcome, error)
+	// Referenced reports whether any artifact has these bytes.
+	Referenced(ctx context.Context, sha256 [32]byte) (bool, error)
+}
+
+// Uploads is the use case of an upload.
+type Uploads struct {
+	Blobs  blob.Store
+	Store  Store
+	Log    *slog.Logger
+	Now    func() time.Time
+	Limits artifact.Limits
+	// MaxSize bounds one package, in bytes.
+	MaxSize int64
+}
+
+// Announced is what a client says of a file before it sends it.
+type Announced struct {
+	// File is its name.
+	File conda.Filename
+	// SHA256 is its digest; nil when the client did not say.
+	SHA256 *[32]byte
+	// Force asks to replace an artifact that exists.
+	Force bool
+}
+
+// Received is a body that lies in the staging area, whole and hashed, seen by nobody. Its holder calls
+// Publish or Discard, and Discard does nothing after Publish.
+type Received struct {
+	uploads *Uploads
+	file    conda.Filename
+	staged  blob.Stage
+	sha256  [32]byte
+	md5     [16]byte
+	size    int64
+	force   bool
+}
+
+// Receive reads a body to its end into the staging area. Errors: fault.TooLarge beyond MaxSize,
+// fault.HashMismatch when the bytes are not those that were announced, fault.NoSpace; any error of the body.
+// The caller drains what is left of the body.
+func (u *Uploads) Receive(ctx context.Context, a Announced, body io.Reader) (*Received, error) {
+	staged, err := u.Blobs.Stage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Received{uploads: u, file: a.File, staged: staged, force: a.Force}
+	if err := r.fill(body, a.SHA256); err != nil {
+		return nil, errors.Join(err, staged.Discard())
+	}
+	return r, nil
+}
+
+// copyBuffer is how much of a body is in memory at once.
+const copyBuffer = 256 << 10
+
+func (r *Received) fill(body io.Reader, want *[32]byte) error {
+	sha, md := sha256.New(), md5.New() //nolint:gosec // see the import
+	sums := &sums{sha: sha, md5: md}
+	limit := r.uploads.MaxSize
+	n, err := io.CopyBuffer(onlyWriter{io.MultiWriter(r.staged, sums)}, io.LimitReader(body, limit+1), make([]byte, copyBuffer))
+	if err != nil {
+		return err
+	}
+	if n > limit {
+		return TooLarge(limit)
+	}
+	if n == 0 {
+		return fault.New(fault.InvalidPackage, "%s is empty: no bytes came.", r.file)
+	}
+	sha.Sum(r.sha256[:0])
+	md.Sum(r.md5[:0])
+	r.size = n
+	if want != nil && *want != r.sha256 {
+		return fault.New(fault.HashMismatch, "%s arrived with SHA-256 %x, but %x was announced: the file was changed or cut on its way, send it again.", r.file, r.sha256, *want)
+	}
+	return nil
+}
+
+// TooLarge is the refusal of a package beyond the limit, in bytes.
+func TooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, "A package may have at most %d bytes here. The operator can raise upload_max.", limit)
+}
+
+// sums feeds two hashes. MD5 is the slower one; together they still outrun any disk.
+type sums struct{ sha, md5 hash.Hash }
+
+func (s *sums) Write(p []byte) (int, error) {
+	_, _ = s.sha.Write(p) // a hash never fails
+	_, _ = s.md5.Write(p)
+	return len(p), nil
+}
+
+// onlyWriter hides ReadFrom, so that the copy uses our buffer and its bound.
+type onlyWriter struct{ io.Writer }
+
+// Discard throws the body away. It is safe to call at any time, and more than once.
+func (r *Received) Discard() error { return r.staged.Discard() }
+
+// commitTime bounds the transaction and what belongs to it. It does not end with the client's connection:
+// a client that hangs up must not decide whether its upload half happened.
+const commitTime = 2 * time.Minute
+
+// Publish reads the package, checks it and makes it visible in ch. Whatever it returns, nothing of the body
+// is left in the staging area; after an error nothing is visible, except when the database went away in the
+// middle of the commit: then either nothing or everything is.
+func (r *Received) Publish(ctx context.Context, ch channel.Channel, right access.Right) (Outcome, error) {
+	defer r.discard()
+	pkg, err := r.open(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	grant, err := right.Grant(pkg.Record.Name)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if r.force {
+		return Outcome{}, fault.New(fault.NotPermitted, "Channel %s does not allow a published file to be replaced: leave out --force and raise the build number.", ch.Name)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
+	defer cancel()
+	return r.commit(ctx, r.describe(ch, right, grant, pkg))
+}
+
+func (r *Received) discard() {
+	if err := r.staged.Discard(); err != nil {
+		r.uploads.Log.Error("staged body stays until the next start", "file", r.file.String(), "cause", err)
+	}
+}
+
+// open reads the package out of the staging area.
+func (r *Received) open(ctx context.Context) (*artifact.Package, error) {
+	limits := r.uploads.Limits
+	limits.Now = r.uploads.Now()
+	pkg, err := artifact.Read(ctx, r.staged, r.size, r.file, limits)
+	if bad, ok := errors.AsType[*artifact.FormatError](err); ok {
+		return nil, fault.Wrap(err, fault.InvalidPackage, "%s is refused: %s", r.file, bad.Why)
+	} else if err != nil {
+		return nil, fmt.Errorf("read %s: %w", r.file, err)
+	}
+	const newest = 3 // the revision of CEP 48
+	if pkg.Record.NeedsV3() || pkg.SchemaVersion >= newest {
+		return nil, fault.New(fault.V3NotAllowed, "%s needs repodata of revision 3 (extras, flags or conditions in its dependencies), which this server does not serve: build it without them.", r.file)
+	}
+	return pkg, nil
+}
+
+func (r *Received) describe(ch channel.Channel, right access.Right, g trust.Grant, pkg *artifact.Package) Commit {
+	rec := pkg.Record
+	rec.MD5, rec.SHA256, rec.Size = r.md5, r.sha256, r.size
+	c := Commit{
+		Channel: ch, Label: conda.MainLabel(), File: r.file, Record: rec, RunExports: pkg.RunExports,
+		RawIndex: pkg.RawIndex, About: pkg.About, Right: right, Grant: g,
+	}
+	c.Event = audit.Event{
+		Kind: audit.Uploaded, ChannelID: ch.ID, Channel: ch.Name.String(), Subject: rec.Subdir.String() + "/" + r.file.String(),
+		Facts: map[string]string{"sha256": hex.EncodeToString(r.sha256[:])},
+	}
+	return c
+}
+
+// commit makes the bytes durable, then visible. The blob goes first: a crash in between leaves bytes that
+// nobody sees, which the next start takes away.
+func (r *Received) commit(ctx context.Context, c Commit) (Outcome, error) {
+	hold, err := r.staged.Keep(ctx, r.sha256)
+	if err != nil {
+		return Outcome{}, err
+	}
+	out, err := r.uploads.Store.Publish(ctx, c)
+	if err == nil {
+		if err := hold.Settle(); err != nil {
+			r.uploads.Log.Warn("a published blob is looked at again at the next start", "file", c.File.String(), "cause", err)
+		}
+		return out, nil
+	}
+	if _, refused := errors.AsType[*fault.Error](err); refused {
+		return out, errors.Join(err, hold.Release(ctx))
+	}
+	// Whether it was committed is not known, so the bytes stay for the next start to decide about.
+	return out, err
+}

@@ -1,0 +1,129 @@
+package files
+
+import (
+	"encoding/hex"
+	"strings"
+
+	"sluice/internal/conda"
+	"sluice/internal/index"
+)
+
+// kind says what a path of a channel leads to.
+type kind int
+
+const (
+	// nothing: no client asks for such a path.
+	nothing kind = iota
+	// top: the channel's own address, which people open.
+	top
+	// notices: notices.json of the channel.
+	notices
+	// indexFile: one of the index files of a subdir.
+	indexFile
+	// shard: a shard by its hash.
+	shard
+	// artifactFile: a package.
+	artifactFile
+)
+
+// target is a path taken apart. Only the fields that its kind needs are set.
+type target struct {
+	kind    kind
+	channel conda.Channel
+	label   conda.Label
+	subdir  conda.Subdir
+	index   index.Name
+	sha256  [32]byte
+	file    conda.Filename
+}
+
+// parse takes a decoded path apart: /{channel}/{subdir}/{file}, the same under /{channel}/label/{label}/, and
+// the few names beside the subdirs. Labels may hold slashes, so they end where a known tail begins. What is
+// no path of a channel is nothing; a channel that merely does not exist is found out later.
+func parse(path string) target {
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	ch, err := conda.ParseChannel(parts[0])
+	if err != nil {
+		return target{}
+	}
+	t := target{channel: ch, label: conda.MainLabel()}
+	parts = parts[1:]
+	if len(parts) == 0 || len(parts) == 1 && parts[0] == "" {
+		t.kind = top
+		return t
+	}
+	if parts[0] == "label" {
+		tail := tailLen(parts)
+		if len(parts)-tail < 2 {
+			return target{}
+		}
+		if t.label, err = conda.ParseLabel(strings.Join(parts[1:len(parts)-tail], "/")); err != nil {
+			return target{}
+		}
+		parts = parts[len(parts)-tail:]
+	}
+	return t.tail(parts)
+}
+
+// tailLen is how many parts at the end of a label's path are not the label: notices.json, SUBDIR/FILE, or
+// SUBDIR/shards/FILE.
+func tailLen(parts []string) int {
+	n := len(parts)
+	switch {
+	case parts[n-1] == "notices.json":
+		return 1
+	case n >= 3 && parts[n-2] == "shards":
+		return 3
+	default:
+		return 2
+	}
+}
+
+func (t target) tail(parts []string) target {
+	if len(parts) == 1 && parts[0] == "notices.json" {
+		t.kind = notices
+		return t
+	}
+	if len(parts) < 2 {
+		return target{}
+	}
+	var err error
+	if t.subdir, err = conda.ParseSubdir(parts[0]); err != nil {
+		return target{}
+	}
+	switch {
+	case len(parts) == 3 && parts[1] == "shards":
+		return t.shard(parts[2])
+	case len(parts) == 2:
+		return t.leaf(parts[1])
+	default:
+		return target{}
+	}
+}
+
+const shardExt = ".msgpack.zst"
+
+func (t target) shard(name string) target {
+	sum, ok := strings.CutSuffix(name, shardExt)
+	raw, err := hex.DecodeString(sum)
+	if !ok || err != nil || len(raw) != len(t.sha256) || sum != strings.ToLower(sum) {
+		return target{}
+	}
+	copy(t.sha256[:], raw)
+	t.kind = shard
+	return t
+}
+
+func (t target) leaf(name string) target {
+	switch n := index.Name(name); n {
+	case index.RepodataJSON, index.RepodataZst, index.ShardIndex, index.RunExportsJSON, index.RunExportsZst:
+		t.kind, t.index = indexFile, n
+		return t
+	}
+	f, err := conda.ParseFilename(name)
+	if err != nil {
+		return target{}
+	}
+	t.kind, t.file = artifactFile, f
+	return t
+}
