@@ -1,0 +1,65 @@
+package repodata
+
+import (
+	"errors"
+	"io"
+)
+
+// Zstd returns a reader of what WriteZstd writes, for http.ServeContent and its ranges. Reading costs
+// no more than the bytes read, seeking a step for each piece. It holds the file's pieces and no copies.
+func (f File) Zstd() io.ReadSeeker { return &reader{file: f} }
+
+// reader reads a file from off on.
+type reader struct {
+	file  File
+	off   int64
+	chunk int // the chunk that holds off
+	skip  int // what lies before off in it
+}
+
+// Read implements io.Reader.
+func (r *reader) Read(p []byte) (int, error) {
+	n, last := 0, r.file.chunks()
+	for n < len(p) && r.chunk < last {
+		rest := r.file.chunk(r.chunk)[r.skip:]
+		c := copy(p[n:], rest)
+		n += c
+		r.off += int64(c)
+		r.skip += c
+		if c == len(rest) {
+			r.chunk, r.skip = r.chunk+1, 0
+		}
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+var errSeek = errors.New("seek before the beginning, or by an unknown whence")
+
+// Seek implements io.Seeker. Beyond the end there is nothing to read.
+func (r *reader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.off
+	case io.SeekEnd:
+		offset += r.file.zstd
+	case io.SeekStart:
+	default:
+		return 0, errSeek
+	}
+	if offset < 0 {
+		return 0, errSeek
+	}
+	r.off, r.chunk = offset, 0
+	for last := r.file.chunks(); r.chunk < last; r.chunk++ {
+		n := int64(len(r.file.chunk(r.chunk)))
+		if offset < n {
+			break
+		}
+		offset -= n
+	}
+	r.skip = int(offset)
+	return r.off, nil
+}
