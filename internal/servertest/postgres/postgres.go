@@ -11,6 +11,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,7 @@ type server struct {
 	port     int
 	password string
 	made     atomic.Int64 // databases so far, for their names
+	life     io.Closer    // open as long as the test binary lives
 }
 
 // superuser owns the cluster. Its password is new for each cluster, for other users of the machine can

@@ -1,10 +1,10 @@
 package postgres
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -19,6 +19,7 @@ type cluster struct {
 	bin  string              // folder of PostgreSQL's programs
 	dir  string              // everything of this cluster lies below it
 	cred *syscall.Credential // who runs it; nil: who runs the test
+	life io.Closer           // the watchdog's input; a file that nobody holds is closed by the collector
 }
 
 // start makes a cluster and runs it. The watchdog stands before there is anything to leave behind.
@@ -45,7 +46,7 @@ func start() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{port: port, password: password}, nil
+	return &server{port: port, password: password, life: c.life}, nil
 }
 
 // unprivileged is the user who runs PostgreSQL where the test runs as root, whom it refuses.
@@ -92,7 +93,8 @@ const watchdog = `cat >/dev/null; "$1" -D "$2/data" -m immediate -t 30 stop; cd 
 func (c *cluster) guard() error {
 	cmd := c.command("", "-c", watchdog, "watchdog", filepath.Join(c.bin, "pg_ctl"), c.dir)
 	cmd.Path = "/bin/sh"
-	if _, err := cmd.StdinPipe(); err != nil { // never closed: the kernel does it
+	var err error
+	if c.life, err = cmd.StdinPipe(); err != nil { // never closed: the kernel does it
 		return err
 	}
 	return cmd.Start()
@@ -139,23 +141,19 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// run runs a command to its end; what it printed is part of the error. Its output goes to a buffer
-// through a file, not a pipe, for the server it leaves behind would keep a pipe open.
+// run runs a command to its end; what it printed is part of the error. Its output goes to a file, not a
+// pipe, for the server that it leaves behind would hold a pipe open.
 func run(cmd *exec.Cmd) error {
 	out, err := os.CreateTemp("", "sluice-postgres-output-")
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	if err := os.Remove(out.Name()); err != nil { // stays until it is closed
-		return err
-	}
+	defer os.Remove(out.Name()) //nolint:errcheck // a temporary file less is no failure
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Run(); err != nil {
-		var said bytes.Buffer
-		out.Seek(0, 0)
-		said.ReadFrom(out)
-		return fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, said.Bytes())
+		said, _ := os.ReadFile(out.Name())
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, said)
 	}
 	return nil
 }
