@@ -29,7 +29,7 @@ func (db *DB) CreateUser(ctx context.Context, u account.User, password string, s
 		} else if err != nil {
 			return fmt.Errorf("create account: %w", err)
 		}
-		return appendEvent(ctx, tx, e)
+		return db.appendEvent(ctx, tx, e)
 	})
 	return u, err
 }
@@ -109,7 +109,7 @@ func (db *DB) SaveSession(ctx context.Context, s account.Session, e audit.Event)
 		if err != nil {
 			return fmt.Errorf("save session: %w", err)
 		}
-		return appendEvent(ctx, tx, e)
+		return db.appendEvent(ctx, tx, e)
 	})
 }
 
@@ -145,7 +145,7 @@ func (db *DB) CreateAPIToken(ctx context.Context, t account.APIToken, e audit.Ev
 		if err != nil {
 			return fmt.Errorf("create API token: %w", err)
 		}
-		return appendEvent(ctx, tx, e)
+		return db.appendEvent(ctx, tx, e)
 	})
 	return t, err
 }
@@ -217,7 +217,7 @@ func (db *DB) RevokeAPIToken(ctx context.Context, user, id int64, at time.Time, 
 		}
 		e.Subject = strings.TrimSuffix(e.Subject+"/"+name, "/")
 		e.Sentence = "revoked the API token \"" + name + "\""
-		return appendEvent(ctx, tx, e)
+		return db.appendEvent(ctx, tx, e)
 	})
 }
 

@@ -11,13 +11,13 @@ import (
 
 // Append implements audit.Log.
 func (db *DB) Append(ctx context.Context, e audit.Event) error {
+	return db.write(ctx, func(tx *sql.Tx) error { return db.appendEvent(ctx, tx, e) })
+}
+
+func (db *DB) appendEvent(ctx context.Context, tx *sql.Tx, e audit.Event) error {
 	if e.At.IsZero() {
 		e.At = db.now()
 	}
-	return db.write(ctx, func(tx *sql.Tx) error { return appendEvent(ctx, tx, e) })
-}
-
-func appendEvent(ctx context.Context, tx *sql.Tx, e audit.Event) error {
 	if e.RequestID == "" {
 		e.RequestID = audit.Request(ctx)
 	}

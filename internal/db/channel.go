@@ -26,7 +26,7 @@ func (db *DB) CreateChannel(ctx context.Context, c channel.Channel, owner int64,
 			return fmt.Errorf("create channel: %w", err)
 		}
 		e.ChannelID = c.ID
-		return appendEvent(ctx, tx, e)
+		return db.appendEvent(ctx, tx, e)
 	})
 	return c, err
 }
@@ -141,6 +141,6 @@ func (db *DB) changeMember(ctx context.Context, channelID int64, name string, e 
 		if owners == 0 {
 			return fault.New(fault.Conflict, "This would leave the channel without an owner: make somebody else an owner first.")
 		}
-		return appendEvent(ctx, tx, e)
+		return db.appendEvent(ctx, tx, e)
 	})
 }

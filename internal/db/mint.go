@@ -26,7 +26,7 @@ func (db *DB) Mint(ctx context.Context, m trust.Mint) (id int64, err error) {
 		if id, err = insertPublishToken(ctx, tx, m.Token); err != nil {
 			return err
 		}
-		return mintEvents(ctx, tx, m)
+		return db.mintEvents(ctx, tx, m)
 	})
 	return id, err
 }
@@ -72,7 +72,7 @@ func (db *DB) usePublisher(ctx context.Context, tx *sql.Tx, g trust.Grant, m tru
 	if p.Version != g.PublisherVersion || p.Pinned() && (p.RepositoryID != run.RepositoryID || p.OwnerID != run.OwnerID) {
 		return trust.ErrStale
 	}
-	if err := identityEvents(ctx, tx, p, m); err != nil {
+	if err := db.identityEvents(ctx, tx, p, m); err != nil {
 		return err
 	}
 	_, name, _ := strings.Cut(run.Repository, "/")
@@ -84,7 +84,7 @@ func (db *DB) usePublisher(ctx context.Context, tx *sql.Tx, g trust.Grant, m tru
 	return nil
 }
 
-func identityEvents(ctx context.Context, tx *sql.Tx, p trust.Publisher, m trust.Mint) error {
+func (db *DB) identityEvents(ctx context.Context, tx *sql.Tx, p trust.Publisher, m trust.Mint) error {
 	run := m.Token.Run
 	e := audit.Event{
 		At: m.Token.CreatedAt, Actor: audit.Actor{Kind: audit.Publisher, Name: run.Repository, Means: run.Byline()}, ChannelID: p.ChannelID,
@@ -98,7 +98,7 @@ func identityEvents(ctx context.Context, tx *sql.Tx, p trust.Publisher, m trust.
 	default:
 		return nil
 	}
-	return appendEvent(ctx, tx, e)
+	return db.appendEvent(ctx, tx, e)
 }
 
 func insertPublishToken(ctx context.Context, tx *sql.Tx, t trust.PublishToken) (id int64, err error) {
@@ -118,7 +118,7 @@ func insertPublishToken(ctx context.Context, tx *sql.Tx, t trust.PublishToken) (
 }
 
 // mintEvents writes one event for each channel that the token covers, so that each channel's owners see it.
-func mintEvents(ctx context.Context, tx *sql.Tx, m trust.Mint) error {
+func (db *DB) mintEvents(ctx context.Context, tx *sql.Tx, m trust.Mint) error {
 	run, seen := m.Token.Run, map[int64]bool{}
 	for _, g := range m.Token.Grants {
 		if seen[g.ChannelID] {
@@ -128,7 +128,7 @@ func mintEvents(ctx context.Context, tx *sql.Tx, m trust.Mint) error {
 		facts := runFacts(run)
 		facts["publisher"], facts["audience"], facts["jti"] = fmt.Sprint(g.PublisherID), m.Audience, m.JTI
 		facts["expires"] = m.Token.ExpiresAt.UTC().Format(time.RFC3339)
-		err := appendEvent(ctx, tx, audit.Event{
+		err := db.appendEvent(ctx, tx, audit.Event{
 			At: m.Token.CreatedAt, Kind: audit.TokenMinted, Actor: audit.Actor{Kind: audit.Publisher, Name: run.Repository, Means: run.Byline()},
 			ChannelID: g.ChannelID, Channel: g.Channel.String(), Subject: run.Repository,
 			Sentence: "got a publish token for " + run.Byline(), Facts: facts,
@@ -162,14 +162,14 @@ func (db *DB) Refused(ctx context.Context, r trust.Refusal) error {
 			if err := tx.QueryRowContext(ctx, `SELECT name FROM channel WHERE id = $1`, near.ChannelID).Scan(&e.Channel); err != nil {
 				return fmt.Errorf("channel of a refusal: %w", err)
 			}
-			if err := appendEvent(ctx, tx, e); err != nil {
+			if err := db.appendEvent(ctx, tx, e); err != nil {
 				return err
 			}
 		}
 		if len(seen) > 0 {
 			return nil
 		}
-		return appendEvent(ctx, tx, e)
+		return db.appendEvent(ctx, tx, e)
 	})
 }
 

@@ -70,7 +70,7 @@ func (db *DB) insert(ctx context.Context, tx *sql.Tx, ch *change, c publish.Comm
 		maps.Copy(e.Facts, runFacts(c.Right.Publish.Run))
 	}
 	e.Facts["generation"] = fmt.Sprint(ch.gen.Number)
-	return appendEvent(ctx, tx, e)
+	return db.appendEvent(ctx, tx, e)
 }
 
 // stillMay checks inside the commit that nobody took the right away since the upload began. The rows are

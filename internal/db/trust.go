@@ -99,7 +99,7 @@ func (db *DB) AddPublisher(ctx context.Context, p trust.Publisher, e audit.Event
 		if err != nil {
 			return fmt.Errorf("add publisher: %w", err)
 		}
-		return appendEvent(ctx, tx, e)
+		return db.appendEvent(ctx, tx, e)
 	})
 	return p, err
 }
@@ -135,7 +135,7 @@ func (db *DB) RemovePublisher(ctx context.Context, channelID, id int64, at time.
 		} else if n == 0 {
 			return fault.New(fault.NotFound, "This channel has no publisher %d.", id)
 		}
-		return appendEvent(ctx, tx, e)
+		return db.appendEvent(ctx, tx, e)
 	})
 }
 
