@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // A File is one index file of one generation: pieces laid out between a head and a tail. It shares the
@@ -96,7 +94,7 @@ func (f File) WriteZstd(w io.Writer) error {
 // WriteRaw writes the file as it is without compression, decoding block after block in constant memory.
 // It fails, after having written some, when the blocks do not decode to RawSize bytes.
 func (f File) WriteRaw(w io.Writer) error {
-	dec, err := zstd.NewReader(f.Zstd(), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxBlock))
+	dec, err := newDecoder(f.Zstd())
 	if err != nil {
 		return fmt.Errorf("make a zstd decoder: %w", err)
 	}

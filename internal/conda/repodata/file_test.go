@@ -173,8 +173,8 @@ func TestShardIndexReads(t *testing.T) {
 	}
 }
 
-// The reader is a file for everything that reads files, at every offset.
-func TestZstdReader(t *testing.T) {
+// The readers are files for everything that reads files, at every offset.
+func TestReaders(t *testing.T) {
 	t.Parallel()
 	e := NewEncoder()
 	members := jsonMembers(artifacts(t, 12))
@@ -197,8 +197,19 @@ func TestZstdReader(t *testing.T) {
 				t.Fatalf("%s: from %d on %d bytes, %v", name, off, len(got), err)
 			}
 		}
-		if _, err := r.Seek(-1, io.SeekStart); err == nil {
-			t.Errorf("%s: seeks before the beginning", name)
+		for _, r := range []io.Seeker{r, f.Raw()} {
+			for _, whence := range []int{io.SeekStart, 3} {
+				if _, err := r.Seek(-1, whence); err == nil {
+					t.Errorf("%s: seeks by -1 from %d", name, whence)
+				}
+			}
+		}
+		plain := f.Raw()
+		if err := iotest.TestReader(plain, written(t, f)); err != nil {
+			t.Errorf("%s, plain: %v", name, err)
+		}
+		if err := plain.Close(); err != nil {
+			t.Errorf("%s, plain: %v", name, err)
 		}
 	}
 }

@@ -67,6 +67,24 @@ func TestVetRefusesLeaningBlocks(t *testing.T) {
 	}
 }
 
+// A later block of a long piece may lean, too, on what the first has left as it was.
+func TestVetRefusesLaterBlocks(t *testing.T) {
+	t.Parallel()
+	e := NewEncoder()
+	for name, made := range leaning(t) {
+		for _, first := range [][]byte{[]byte("12345678"), corpus(t)["noise"], corpus(t)["noise, long"][:maxBlock]} {
+			raw := append(bytes.Clone(first), made[0]...)
+			blocks := append(appendRaw(nil, first), made[1]...)
+			if got := decode(t, frameOf(len(raw), blocks)); !bytes.Equal(got, raw) {
+				t.Fatalf("%s: the blocks are wrong even alone", name)
+			}
+			if got := e.vet(blocks, raw, e.seams[:]...); !bytes.Equal(got, appendRaw(nil, raw)) {
+				t.Errorf("%s: passes behind a first block of %d bytes", name, len(first))
+			}
+		}
+	}
+}
+
 func TestVetRefusesOtherBytes(t *testing.T) {
 	t.Parallel()
 	e := NewEncoder()
