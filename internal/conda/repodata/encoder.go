@@ -9,9 +9,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// An Encoder compresses pieces and shards, and takes pieces apart again. It is safe for use by several goroutines but does one thing
-// at a time and holds about 2 MB: make one for each worker. What it did before never shows in what it
-// makes. Use NewEncoder.
+// An Encoder compresses pieces and shards, and takes pieces apart again. It is safe for use by several
+// goroutines but does one thing at a time and holds about 2 MB: make one for each worker. What it did
+// before never shows in what it makes. Use NewEncoder.
 type Encoder struct {
 	mu    sync.Mutex // guards what follows
 	enc   *zstd.Encoder
