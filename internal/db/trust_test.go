@@ -1,0 +1,185 @@
+package db_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sluice/internal/access"
+	"sluice/internal/audit"
+	"sluice/internal/fault"
+	"sluice/internal/token"
+	"sluice/internal/trust"
+)
+
+const issuer = "https://token.actions.githubusercontent.com"
+
+func (f *fixture) addPublisher(t testing.TB, packages ...string) trust.Publisher {
+	t.Helper()
+	is := must(trust.NewIssuer("github", ""))(t)
+	spec := trust.PublisherSpec{Owner: "Acme", Repository: "forge", Workflow: "build.yml", Packages: packages}
+	p := must(trust.NewPublisher(spec, []trust.Issuer{is}, f.channel.Name, f.channel.ID, "ann", f.clock.now()))(t)
+	return must(f.AddPublisher(t.Context(), p, audit.Event{Kind: audit.PublisherAdded, ChannelID: f.channel.ID}))(t)
+}
+
+func (f *fixture) mint(p trust.Publisher, jti string) trust.Mint {
+	now := f.clock.now()
+	return trust.Mint{
+		Token: trust.PublishToken{
+			Hash: token.New(token.Publish).Hash(), CreatedAt: now, ExpiresAt: now.Add(30 * time.Minute),
+			Run: trust.Provenance{
+				Provider: "github", Issuer: issuer, Repository: "acme/forge", Owner: "acme", RepositoryID: "71", OwnerID: "9",
+				Workflow: "build.yml", RunID: "55", RunNumber: "12", RunAttempt: "1",
+			},
+			Grants: []trust.Grant{{PublisherID: p.ID, PublisherVersion: p.Version, ChannelID: p.ChannelID, Channel: p.Channel, Packages: p.Packages}},
+		},
+		ReplayKey: "jti:" + jti, ReplayUntil: now.Add(10 * time.Minute),
+	}
+}
+
+func TestOneIdentityTokenMintsOnce(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		p := f.addPublisher(t)
+		var minted, reused atomic.Int32
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				switch _, err := f.Mint(t.Context(), f.mint(p, "same")); {
+				case err == nil:
+					minted.Add(1)
+				case fault.Is(err, fault.TokenReused) && strings.Contains(err.Error(), "run 12"):
+					reused.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if minted.Load() != 1 || reused.Load() != 19 {
+			t.Errorf("%d minted, %d refused as reused", minted.Load(), reused.Load())
+		}
+		other := f.mint(p, "same")
+		other.Token.Run.Issuer = "https://other.example"
+		if _, err := f.Mint(t.Context(), other); err != nil {
+			t.Errorf("the same id from another issuer: %v", err)
+		}
+	})
+}
+
+func TestMintPinsFollowsAndRefuses(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		p := f.addPublisher(t)
+		if _, err := f.Mint(t.Context(), f.mint(p, "a")); err != nil {
+			t.Fatal(err)
+		}
+		got := must(f.Publisher(t.Context(), f.channel.ID, p.ID))(t)
+		if got.RepositoryID != "71" || got.OwnerID != "9" || got.LastRun.RunNumber != "12" || got.Version != p.Version {
+			t.Errorf("after the first use: %+v", got)
+		}
+		renamed := f.mint(p, "b")
+		renamed.Token.Run.Repository = "acme/smithy"
+		if _, err := f.Mint(t.Context(), renamed); err != nil {
+			t.Fatal(err)
+		}
+		if got = must(f.Publisher(t.Context(), f.channel.ID, p.ID))(t); got.FullName() != "acme/smithy" {
+			t.Errorf("after a rename: %s", got.FullName())
+		}
+		if c := must(f.Candidates(t.Context(), issuer, "acme/smithy", "71"))(t); len(c) != 1 {
+			t.Errorf("%d candidates by name and id, want 1", len(c))
+		}
+		if c := must(f.Candidates(t.Context(), issuer, "acme/forge", "71"))(t); len(c) != 1 {
+			t.Errorf("%d candidates by id alone, want 1", len(c))
+		}
+		if c := must(f.Candidates(t.Context(), "https://other.example", "acme/smithy", "71"))(t); len(c) != 0 {
+			t.Errorf("%d candidates of another issuer", len(c))
+		}
+		stolen := f.mint(p, "c")
+		stolen.Token.Run.RepositoryID = "99"
+		if _, err := f.Mint(t.Context(), stolen); !errors.Is(err, trust.ErrStale) {
+			t.Errorf("other ids under a pinned publisher: %v", err)
+		}
+		if _, err := f.Mint(t.Context(), f.mint(p, "c")); err != nil {
+			t.Errorf("a refused mint must leave the identity token unused: %v", err)
+		}
+	})
+}
+
+func TestAPublisherThatGoesTakesItsTokensAlong(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		p := f.addPublisher(t, "tide*")
+		m := f.mint(p, "a")
+		m.Token.ID = must(f.Mint(t.Context(), m))(t)
+		kept := must(f.PublishToken(t.Context(), m.Token.Hash))(t)
+		if kept.Check(f.clock.now()) != nil || kept.Covers(f.channel.ID) != nil || !kept.Grants[0].Allows("tidelib") || kept.Grants[0].Allows("ebb") {
+			t.Errorf("token = %+v", kept)
+		}
+		c := f.commit(t, "noarch", "tide-1.0-0.conda", 1)
+		c.Right, c.Grant = access.Right{Publish: &kept}, kept.Grants[0]
+		f.publish(t, c)
+		file := must(f.File(t.Context(), f.channel.ID, c.Record.Subdir, c.File))(t)
+		if !file.ByCI() || file.Run.RunNumber != "12" || file.PublisherID != p.ID {
+			t.Errorf("provenance = %+v", file.Run)
+		}
+
+		if err := f.RemovePublisher(t.Context(), f.channel.ID, p.ID, f.clock.now(), audit.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		next := f.commit(t, "noarch", "tide-2.0-0.conda", 2)
+		next.Right, next.Grant = c.Right, c.Grant
+		if _, err := f.Publish(t.Context(), next); !fault.Is(err, fault.Revoked) {
+			t.Errorf("a publisher removed mid-upload: %v", err)
+		}
+		if kept = must(f.PublishToken(t.Context(), m.Token.Hash))(t); !fault.Is(kept.Covers(f.channel.ID), fault.Revoked) {
+			t.Errorf("the token still covers: %v", kept.Covers(f.channel.ID))
+		}
+		if _, err := f.Mint(t.Context(), f.mint(p, "b")); !errors.Is(err, trust.ErrStale) {
+			t.Errorf("a mint for a removed publisher: %v", err)
+		}
+	})
+}
+
+func TestSweepKeepsWhatCouldStillMatter(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		p := f.addPublisher(t)
+		m := f.mint(p, "a")
+		must(f.Mint(t.Context(), m))(t)
+		f.publish(t, f.commit(t, "noarch", "tide-1.0-0.conda", 1))
+		f.publish(t, f.commit(t, "noarch", "tide-2.0-0.conda", 2)) // supersedes a shard
+		if n := must(f.Sweep(t.Context()))(t); n != 0 {
+			t.Errorf("%d rows swept at once", n)
+		}
+		f.clock.advance(11 * time.Minute)
+		if n := must(f.Sweep(t.Context()))(t); n != 1 {
+			t.Errorf("%d rows swept after the identity token's end, want 1", n)
+		}
+		f.clock.advance(48 * time.Hour)
+		if n := must(f.Sweep(t.Context()))(t); n != 1 {
+			t.Errorf("%d rows swept after the grace of shards, want 1", n)
+		}
+		if got := f.files(t, "noarch"); len(got) != 2 {
+			t.Errorf("files after the sweep: %q", got)
+		}
+	})
+}
+
+func TestEventsArePagedAndFiltered(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		for _, k := range []audit.Kind{audit.Uploaded, audit.MintRefused, audit.Uploaded} {
+			e := audit.Event{Kind: k, ChannelID: f.channel.ID, Channel: "forge", Sentence: "s", Facts: map[string]string{"run_id": "1"}}
+			if err := f.Append(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all := must(f.Events(t.Context(), audit.Query{ChannelID: f.channel.ID, Limit: 100}))(t)
+		if len(all) != 4 || all[0].Facts["run_id"] != "1" || !all[0].At.Equal(f.clock.now()) {
+			t.Fatalf("events = %+v", all)
+		}
+		up := must(f.Events(t.Context(), audit.Query{ChannelID: f.channel.ID, Kinds: []audit.Kind{audit.Uploaded}, Before: all[0].ID, Limit: 100}))(t)
+		if len(up) != 1 || up[0].ID != all[2].ID {
+			t.Errorf("filtered = %+v", up)
+		}
+	})
+}
