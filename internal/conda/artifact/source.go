@@ -1,0 +1,86 @@
+package artifact
+
+import (
+	"context"
+	"hash/crc32"
+	"io"
+)
+
+// bufferSize is what is read of the file at once.
+const bufferSize = 64 << 10
+
+// source is the file. It keeps the first failure that is not the file's own fault, because decoders
+// replace errors from below with their own.
+type source struct {
+	ctx  context.Context
+	r    io.ReaderAt
+	size int64
+	err  error
+}
+
+// ReadAt reads all of p or fails. The context is asked at every read.
+func (s *source) ReadAt(p []byte, off int64) (int, error) {
+	if s.err == nil {
+		s.err = context.Cause(s.ctx)
+	}
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.r.ReadAt(p, off)
+	if n == len(p) {
+		return n, nil
+	}
+	if err == nil || err == io.EOF { // the caller promised size bytes
+		err = io.ErrUnexpectedEOF
+	}
+	s.err = err
+	return n, err
+}
+
+// bytes returns n bytes at off, which the caller has checked to be small and inside the file.
+func (s *source) bytes(off, n int64) ([]byte, error) {
+	b := make([]byte, n)
+	_, err := s.ReadAt(b, off)
+	return b, err
+}
+
+// section returns a reader of the n bytes at off that counts and sums what it hands out.
+func (s *source) section(off, n int64) *counted {
+	return &counted{r: io.NewSectionReader(s, off, n)}
+}
+
+// counted counts and sums the bytes read through it.
+type counted struct {
+	r   io.Reader
+	n   int64
+	crc uint32
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	c.crc = crc32.Update(c.crc, crc32.IEEETable, p[:n])
+	return n, err
+}
+
+// bounded hands out what a decoder makes, up to a limit, and stops when it is too much for what the
+// decoder has read: packages do not shrink a thousandfold, bombs do.
+type bounded struct {
+	r   io.Reader
+	in  *counted
+	lim Limits
+	max int64
+	n   int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	b.n += int64(n)
+	switch {
+	case b.n > b.max:
+		return 0, over("it unpacks to more than %d bytes, which is the limit here", b.max)
+	case b.n > b.lim.RatioFrom && b.n/b.lim.Ratio > b.in.n:
+		return 0, over("it unpacks to more than %d times its size, which no package does and bombs do", b.lim.Ratio)
+	}
+	return n, err
+}
