@@ -79,10 +79,10 @@ clean: ## remove what the targets above made, but not the clients kept for other
 	rm -rf .venv .cache test/out test/node_modules
 
 .PHONY: setup
-setup: $(STAMPS)/debian $(STAMPS)/python $(STAMPS)/node .cache/bin/rattler ## install what the tests need
+setup: $(STAMPS)/debian $(STAMPS)/python $(STAMPS)/node $(STAMPS)/rattler-$(RATTLER_VERSION) ## install what the tests need
 
 $(STAMPS)/debian: test/debian.sh
-	@test/debian.sh
+	@RATTLER=$(KEPT)/bin/rattler test/debian.sh
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/python: test/requirements.txt | $(STAMPS)/debian
@@ -91,16 +91,16 @@ $(STAMPS)/python: test/requirements.txt | $(STAMPS)/debian
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/node: test/package-lock.json test/package.json | $(STAMPS)/debian
-	cd test && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd test && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@mkdir -p $(@D) && touch $@
 
 # Unoptimised and with few features, for it is built more often than it works hard.
-.cache/bin/rattler: Makefile | $(STAMPS)/debian
+$(STAMPS)/rattler-$(RATTLER_VERSION): | $(STAMPS)/debian
 	[ -x $(KEPT)/bin/rattler ] || CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 cargo install --quiet \
 		--locked --debug --no-default-features --features rustls --version $(RATTLER_VERSION) \
 		--root $(KEPT) --target-dir $(KEPT)/target rattler-bin
 	@rm -rf $(KEPT)/target
-	@mkdir -p $(@D) && ln -sf $(KEPT)/bin/rattler $@
+	@mkdir -p $(@D) .cache/bin && ln -sf $(KEPT)/bin/rattler .cache/bin/rattler && touch $@
 
 .PHONY: requirements
 requirements: $(STAMPS)/debian ## pin the newest Python clients again

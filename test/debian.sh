@@ -1,5 +1,6 @@
 #!/bin/bash
 # Installs the Debian packages that the tests stand on, as far as their programs are not there yet.
+# RATTLER is where the rattler command is built to; where it is, nothing is needed to build it.
 set -euo pipefail
 
 missing=()
@@ -18,14 +19,16 @@ rust191() {
 }
 
 need "gcc g++ libc6-dev" has g++ # the race detector is C
-need "cmake pkg-config" has cmake
 need "python3 python3-venv" python3 -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))'
 need "nodejs npm" node18
 need npm has npm
 need postgresql postgres
 need chromium has chromium
 need zstd has zstd
-need "cargo-web rustc-web" rust191
+if [ ! -x "${RATTLER:-}" ]; then
+  need "cargo-web rustc-web" rust191
+  need "cmake pkg-config" has cmake
+fi
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 
