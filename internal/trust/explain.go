@@ -54,19 +54,19 @@ func (x *Exchange) mismatchText(code fault.Code, cs []comparison, width int) str
 		if len(ds) > 1 {
 			label = d.Field + " "
 		}
-		fields[i], got[i], want[i] = d.Field, label+value(d.Got, width), label+value(d.Want, max(width, 40))
+		fields[i], got[i], want[i] = d.Field, label+value(d.Got, width), label+value(d.Want, width)
 	}
 	does := "does"
 	if len(ds) > 1 {
 		does = "do"
 	}
-	whose := "the publisher of channel "
+	whose := "the publisher of channel " + cut(cs[0].Channel.String(), 40)
 	if len(cs) > 1 {
-		whose = fmt.Sprintf("the nearest of %d publishers, of channel ", len(cs))
+		whose = fmt.Sprintf("the nearest of %d publishers, in channel %s,", len(cs), cut(cs[0].Channel.String(), 40))
 	}
 	what := list(fields, "and")
-	return fmt.Sprintf("%s %s not match [%s]: token has %s, %s%s wants %s. %s.", strings.ToUpper(what[:1])+what[1:], does, code,
-		list(got, "and"), whose, cut(cs[0].Channel.String(), 40), list(want, "and"), x.fix(cs[0], width))
+	return fmt.Sprintf("%s %s not match [%s]: token has %s, %s wants %s. %s.", strings.ToUpper(what[:1])+what[1:], does, code,
+		list(got, "and"), whose, list(want, "and"), x.fix(cs[0], width))
 }
 
 // value is one side of a difference.

@@ -77,7 +77,7 @@ func githubRepository(r Rule, p Provenance) Verdict {
 		return Verdict{Code: fault.NoPublisher}
 	}
 	sameName := foldEqual(r.FullName(), p.Repository)
-	sameOwner := r.OwnerID == "" || r.OwnerID == p.OwnerID
+	sameOwner := r.OwnerID == p.OwnerID || r.OwnerID == "" && sameName
 	switch {
 	case r.RepositoryID == "" && !sameName:
 		return Verdict{Code: fault.NoPublisher}

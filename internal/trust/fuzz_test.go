@@ -1,0 +1,136 @@
+package trust
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"sluice/internal/fault"
+)
+
+// FuzzParseToken: what is taken has one spelling, and says the same to another reader of JSON.
+func FuzzParseToken(f *testing.F) {
+	enc := base64.RawURLEncoding.EncodeToString
+	for _, s := range [][2]string{
+		{`{"alg":"RS256","kid":"k"}`, `{"iss":"https://x.example","exp":1.7e9,"a":[{"b":null}]}`},
+		{`{"alg":"none"}`, `{"iss":"a","iss":"b"}`},
+		{`{"Alg":"RS256"}`, `{"iss":"\ud83d\ude00"}`},
+		{`{}`, `{"iss":"\ud800"}`},
+	} {
+		f.Add(enc([]byte(s[0])) + "." + enc([]byte(s[1])) + ".c2ln")
+	}
+	f.Add("a.b.c")
+	f.Add("ghs_x")
+	f.Fuzz(func(t *testing.T, raw string) {
+		tok, err := parseToken(raw)
+		if err != nil {
+			if code := fault.CodeOf(err); code != fault.MalformedToken && code != fault.TooLarge {
+				t.Fatalf("refused with %s: %v", code, err)
+			}
+			return
+		}
+		parts := strings.Split(raw, ".")
+		for i, obj := range []map[string]any{tok.header, tok.claims} {
+			data, err := base64.RawURLEncoding.Strict().DecodeString(parts[i])
+			if err != nil || enc(data) != parts[i] {
+				t.Fatalf("part %q has another spelling: %v", parts[i], err)
+			}
+			dec := json.NewDecoder(strings.NewReader(string(data)))
+			dec.UseNumber()
+			var other map[string]any
+			if err := dec.Decode(&other); err != nil || !reflect.DeepEqual(other, obj) {
+				t.Fatalf("read %v, another reader has %v, %v", obj, other, err)
+			}
+		}
+		if tok.signingInput()+"."+parts[2] != raw || !utf8.ValidString(tok.issuer) {
+			t.Fatalf("signing input %q of %q", tok.signingInput(), raw)
+		}
+	})
+}
+
+// FuzzReadBody: whatever comes, a refusal or the string that an ordinary reader sees.
+func FuzzReadBody(f *testing.F) {
+	f.Add([]byte(`{"token":"a"}`))
+	f.Add([]byte(`{"token":"a","Token":"b"}`))
+	f.Add([]byte("{\"token\":\"\\ud800\"}"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := ReadBody(body)
+		if err != nil {
+			if code := fault.CodeOf(err); code != fault.BadRequest && code != fault.TooLarge {
+				t.Fatalf("refused with %s", code)
+			}
+			return
+		}
+		var other map[string]any
+		if err := json.Unmarshal(body, &other); err != nil || other["token"] != got {
+			t.Fatalf("= %q, another reader has %v, %v", got, other["token"], err)
+		}
+	})
+}
+
+// BenchmarkExchange is one whole exchange in memory; what it costs beside BenchmarkRSA is ours.
+func BenchmarkExchange(b *testing.B) {
+	w := shared(b)
+	w.add()
+	tok := w.sign(w.claims())
+	if _, _, err := w.x.Exchange(b.Context(), tok); err != nil { // loads the keys
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.store.spent) // making a token costs thirty times as much as checking one
+		clear(w.store.tokens)
+		if _, _, err := w.x.Exchange(b.Context(), tok); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRSA is the bare check of one RS256 signature.
+func BenchmarkRSA(b *testing.B) {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte("x"))
+	sig, err := rsa.SignPKCS1v15(rand.Reader, k, crypto.SHA256, sum[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := rsa.VerifyPKCS1v15(&k.PublicKey, crypto.SHA256, sum[:], sig); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkMatch holds a run against a hundred publishers of its repository, of which one fits.
+func BenchmarkMatch(b *testing.B) {
+	w := shared(b)
+	w.add()
+	_, pt := w.mustPass(w.sign(w.claims()))
+	run := pt.Run
+	var found []Publisher
+	for i := range 100 {
+		p := w.store.publisher(1)
+		p.ID = int64(i + 1)
+		if i > 0 {
+			p.Workflow = fmt.Sprintf("other%d.yml", i)
+		}
+		found = append(found, p)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if cs := compareAll(w.x.cfg.Issuers[0].Provider, found, run); len(cs) != 100 || !cs[0].Granted || cs[1].Granted {
+			b.Fatal("the one that fits is not first")
+		}
+	}
+}
