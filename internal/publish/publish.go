@@ -240,3 +240,6 @@ func (r *Received) commit(ctx context.Context, c Commit) (Outcome, error) {
 	// Whether it was committed is not known, so the bytes stay for the next start to decide about.
 	return out, err
 }
+
+// File is the name under which the body came.
+func (r *Received) File() conda.Filename { return r.file }

@@ -60,6 +60,13 @@ func (f Finder) Find(r *http.Request) (access.Principal, error) {
 	return access.Principal{}, nil
 }
 
+// Credential is the token that came with a request, as Bearer or as the password of Basic; "" when none that
+// can be read came. It is for the clients' protocols, which know no cookies.
+func Credential(r *http.Request) string {
+	s, _ := bearer(r, r.Header.Get("Authorization"))
+	return s
+}
+
 // bearer takes the token out of an Authorization header. The scheme is read in any letter case (RFC 9110,
 // section 11.1).
 func bearer(r *http.Request, header string) (string, bool) {

@@ -1,0 +1,108 @@
+// Package reply turns what a handler has to say into HTTP: the one table from the codes of refusals to
+// statuses, and the forms in which they are said, a plain sentence to the clients and a problem document to
+// programs. It must not know what any refusal is about.
+package reply
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"sluice/internal/fault"
+	"sluice/internal/server/gate"
+)
+
+// Text answers with a plain text, exactly as it is: no newline is added, for clients put some answers into headers.
+func Text(w http.ResponseWriter, status int, s string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(s)) // nobody is left to tell
+}
+
+// JSON answers with v.
+func JSON(w http.ResponseWriter, status int, v any) { encode(w, status, "application/json", v) }
+
+func encode(w http.ResponseWriter, status int, kind string, v any) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // nobody is left to tell
+}
+
+// Refusal is what the caller is told of an error: its refusal, or for everything else, which is our own
+// failure, one neutral sentence. The cause goes to the request's line in the log.
+func Refusal(r *http.Request, err error) *fault.Error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		f = fault.Wrap(err, fault.Internal, "Something went wrong on this server. Try again; if it stays, tell its operator the request id.")
+	}
+	attrs := []slog.Attr{slog.String("code", string(f.Code))}
+	if cause := f.Unwrap(); cause != nil {
+		attrs = append(attrs, slog.String("cause", gate.Redact(fault.OneLine(err.Error(), 1000))))
+	}
+	gate.Note(r.Context(), attrs...)
+	return f
+}
+
+// maxSentence is what the rattler clients show of an answer, in characters.
+const maxSentence = 512
+
+// Error answers a request of a client's protocol: one plain sentence with the request id at its end.
+func Error(w http.ResponseWriter, r *http.Request, err error) {
+	f := Refusal(r, err)
+	id := " (request " + gate.RequestID(r.Context()) + ")"
+	status := Status(f.Code)
+	challenge(w, status)
+	w.Header().Set("Cache-Control", "no-store")
+	Text(w, status, fault.OneLine(f.Detail, maxSentence-len(id))+id)
+}
+
+// challenge says how to prove oneself, which some clients need to see before they try (RFC 9110, 11.6.1).
+func challenge(w http.ResponseWriter, status int) {
+	if status == http.StatusUnauthorized {
+		w.Header()["Www-Authenticate"] = []string{`Bearer realm="sluice"`, `Basic realm="sluice", charset="UTF-8"`}
+	}
+}
+
+// Problem is a refusal as a document for programs (RFC 9457).
+type Problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	// Code is the refusal's code: what a program compares.
+	Code fault.Code `json:"code"`
+	// RequestID finds the request in the server's log.
+	RequestID   string             `json:"request_id"`
+	Differences []fault.Difference `json:"differences,omitempty"`
+}
+
+// ProblemOf makes the document of a refusal.
+func ProblemOf(r *http.Request, f *fault.Error) Problem {
+	status := Status(f.Code)
+	return Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: f.Detail, Code: f.Code,
+		RequestID: gate.RequestID(r.Context()), Differences: f.Differences,
+	}
+}
+
+// ProblemType is the media type of problem documents.
+const ProblemType = "application/problem+json"
+
+// Mint answers a refused exchange: the sentence, or the problem document where the caller asks for JSON.
+func Mint(w http.ResponseWriter, r *http.Request, err error) {
+	accept := r.Header.Get("Accept")
+	if !strings.Contains(accept, "application/json") && !strings.Contains(accept, ProblemType) {
+		Error(w, r, err)
+		return
+	}
+	f := Refusal(r, err)
+	challenge(w, Status(f.Code))
+	w.Header().Set("Cache-Control", "no-store")
+	encode(w, Status(f.Code), ProblemType, ProblemOf(r, f))
+}

@@ -1,0 +1,76 @@
+package reply
+
+import (
+	"net/http"
+
+	"sluice/internal/fault"
+)
+
+// statuses is the one table from refusals to HTTP. The clients' protocols may use only 400, 401, 403, 404,
+// 409, 413 and 422, after which a client does not send its file again, and 5xx where sending again may help
+// (rattler_upload retries everything else, 405 and 429 included). What is marked otherwise is never used there.
+var statuses = map[fault.Code]int{
+	fault.Internal:         http.StatusInternalServerError,
+	fault.Unavailable:      http.StatusServiceUnavailable,
+	fault.BadRequest:       http.StatusBadRequest,
+	fault.InvalidField:     http.StatusUnprocessableEntity,
+	fault.NotFound:         http.StatusNotFound,
+	fault.Conflict:         http.StatusConflict,
+	fault.TooLarge:         http.StatusRequestEntityTooLarge,
+	fault.TooSlow:          http.StatusBadRequest,       // 408 would be sent again, and be too slow again
+	fault.RateLimited:      http.StatusTooManyRequests,  // pages and the JSON API only
+	fault.MethodNotAllowed: http.StatusMethodNotAllowed, // pages and the JSON API only
+
+	fault.Unauthenticated:   http.StatusUnauthorized,
+	fault.InvalidToken:      http.StatusUnauthorized,
+	fault.Expired:           http.StatusUnauthorized,
+	fault.Revoked:           http.StatusUnauthorized,
+	fault.NotPermitted:      http.StatusForbidden,
+	fault.WrongChannel:      http.StatusForbidden,
+	fault.PackageNotAllowed: http.StatusForbidden,
+	fault.CrossSite:         http.StatusForbidden,
+	fault.WrongCredentials:  http.StatusUnauthorized,
+
+	fault.MalformedToken:    http.StatusBadRequest,
+	fault.AlgNotAllowed:     http.StatusUnauthorized,
+	fault.BadKid:            http.StatusUnauthorized,
+	fault.HeaderNotAllowed:  http.StatusUnauthorized,
+	fault.WrongType:         http.StatusUnauthorized,
+	fault.UnknownIssuer:     http.StatusUnauthorized,
+	fault.UnknownKey:        http.StatusUnauthorized,
+	fault.BadSignature:      http.StatusUnauthorized,
+	fault.IssuerUnavailable: http.StatusServiceUnavailable,
+	fault.NotYetValid:       http.StatusUnauthorized,
+	fault.BadTime:           http.StatusUnauthorized,
+	fault.LifetimeTooLong:   http.StatusUnauthorized,
+	fault.WrongAudience:     http.StatusUnauthorized,
+	fault.BadJTI:            http.StatusUnauthorized,
+	fault.BadClaim:          http.StatusUnauthorized,
+	fault.TokenReused:       http.StatusUnauthorized,
+
+	fault.NoPublisher:         http.StatusForbidden,
+	fault.WorkflowMismatch:    http.StatusForbidden,
+	fault.ReusableWorkflow:    http.StatusForbidden,
+	fault.EnvironmentMismatch: http.StatusForbidden,
+	fault.EventNotAllowed:     http.StatusForbidden,
+	fault.IDMismatch:          http.StatusForbidden,
+	fault.OwnerChanged:        http.StatusForbidden,
+	fault.MissingClaim:        http.StatusForbidden,
+
+	fault.InvalidPackage:         http.StatusUnprocessableEntity,
+	fault.HashMismatch:           http.StatusUnprocessableEntity,
+	fault.Exists:                 http.StatusConflict,
+	fault.TwinDiffers:            http.StatusConflict,
+	fault.V3NotAllowed:           http.StatusForbidden,
+	fault.AttestationUnsupported: http.StatusUnprocessableEntity,
+	fault.NoSpace:                http.StatusInsufficientStorage,
+}
+
+// Status is the HTTP status of a refusal. A code that the table forgot counts as internal; a test sees to
+// it that there is none.
+func Status(c fault.Code) int {
+	if s, ok := statuses[c]; ok {
+		return s
+	}
+	return http.StatusInternalServerError
+}
