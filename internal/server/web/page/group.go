@@ -1,0 +1,104 @@
+package page
+
+import (
+	"slices"
+	"time"
+)
+
+// group is the files of a version that came in the same way.
+type group struct {
+	origin Origin
+	files  []File
+}
+
+// groups orders the ways in which the files came, the one with most files first.
+func (v PackageView) groups() []group {
+	var list []group
+	for _, f := range v.Files {
+		i := slices.IndexFunc(list, func(g group) bool { return g.origin == f.Origin })
+		if i < 0 {
+			list = append(list, group{origin: f.Origin})
+			i = len(list) - 1
+		}
+		list[i].files = append(list[i].files, f)
+	}
+	slices.SortStableFunc(list, func(a, b group) int { return len(b.files) - len(a.files) })
+	return list
+}
+
+// last is when the last of the files came.
+func (g group) last() time.Time {
+	var t time.Time
+	for _, f := range g.files {
+		if f.At.After(t) {
+			t = f.At
+		}
+	}
+	return t
+}
+
+// subdirs names those of the group's files.
+func (g group) subdirs() []string {
+	var list []string
+	for _, f := range g.files {
+		if !slices.Contains(list, f.Subdir) {
+			list = append(list, f.Subdir)
+		}
+	}
+	return list
+}
+
+// whole is all files as one group, for counts that do not ask how they came.
+func (v PackageView) whole() group { return group{files: v.Files} }
+
+func (v PackageView) bytes() int64 {
+	var n int64
+	for _, f := range v.Files {
+		n += f.Size
+	}
+	return n
+}
+
+func (v PackageView) byCI() int {
+	n := 0
+	for _, f := range v.Files {
+		if f.Origin.ByCI() {
+			n++
+		}
+	}
+	return n
+}
+
+func (v PackageView) install() Install {
+	in := Install{Channel: v.Channel, Private: v.Private, Package: v.Name}
+	if v.Pinned || v.Version != v.Latest {
+		in.Version = v.Version
+	}
+	return in
+}
+
+// notice is what a reader should look at before installing: bold words and the rest; empty when there is
+// nothing. An API token where there was a run before is the worst, so it is said first.
+func (v PackageView) notice() (bold, rest string) {
+	groups := v.groups()
+	if v.Before != nil {
+		slices.SortStableFunc(groups, func(a, b group) int { return rank(a.origin) - rank(b.origin) })
+		for _, g := range groups {
+			if c := g.origin.change(v.Before.Origin, v.Before.Version); c != "" {
+				return "Published another way than the version before.", c
+			}
+		}
+	}
+	if v.byCI() > 0 && v.byCI() < len(v.Files) {
+		return "Not all files came the same way.", number(v.byCI()) + " of " + count(len(v.Files), "file") + " by CI, the others with an API token."
+	}
+	return "", ""
+}
+
+// rank puts what says least first.
+func rank(o Origin) int {
+	if o.ByCI() {
+		return 1
+	}
+	return 0
+}

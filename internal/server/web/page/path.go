@@ -1,0 +1,103 @@
+package page
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/a-h/templ"
+)
+
+// Paths of pages that stand alone.
+const (
+	HomePath       = "/"
+	SearchPath     = "/search"
+	SetupPath      = "/setup"
+	SignInPath     = "/sign-in"
+	SignOutPath    = "/sign-out"
+	TokensPath     = "/account/tokens"
+	NewChannelPath = "/account/new-channel"
+)
+
+const (
+	openAPIPath = "/api/v1/openapi.json"
+	readyPath   = "/readyz"
+)
+
+// ChannelPath is the page of a channel and its packages.
+func ChannelPath(channel string) string { return "/channels/" + url.PathEscape(channel) }
+
+// PackagePath is the page of a package, at its latest version.
+func PackagePath(channel, name string) string {
+	return ChannelPath(channel) + "/packages/" + url.PathEscape(name)
+}
+
+// VersionsPath is the list of all versions of a package.
+func VersionsPath(channel, name string) string { return PackagePath(channel, name) + "/versions" }
+
+// VersionPath is the page of one version of a package.
+func VersionPath(channel, name, version string) string {
+	return VersionsPath(channel, name) + "/" + url.PathEscape(version)
+}
+
+// PublishersPath is the list of a channel's trusted publishers; a POST to it adds one.
+func PublishersPath(channel string) string { return ChannelPath(channel) + "/publishers" }
+
+// PublisherPath is the same list with one publisher chosen. The sentences of refusals lead here.
+func PublisherPath(channel, id string) string {
+	return PublishersPath(channel) + "/" + url.PathEscape(id)
+}
+
+// PublisherWorkflowPath is the workflow file for a publisher, as plain text.
+func PublisherWorkflowPath(channel, id string) string {
+	return PublisherPath(channel, id) + "/workflow"
+}
+
+// PublisherRemovePath asks whether to remove a publisher; a POST to it removes it.
+func PublisherRemovePath(channel, id string) string { return PublisherPath(channel, id) + "/remove" }
+
+// AuditPath is the audit log of a channel.
+func AuditPath(channel string) string { return ChannelPath(channel) + "/audit" }
+
+// TokenRevokePath asks whether to revoke an API token; a POST to it revokes it.
+func TokenRevokePath(id string) string { return TokensPath + "/" + url.PathEscape(id) + "/revoke" }
+
+// DownloadPath is where clients get an artifact.
+func DownloadPath(channel, subdir, file string) string {
+	return "/" + url.PathEscape(channel) + "/" + url.PathEscape(subdir) + "/" + url.PathEscape(file)
+}
+
+// RecordPath is what the JSON API says of an artifact.
+func RecordPath(channel, subdir, file string) string {
+	return "/api/v1/channels/" + url.PathEscape(channel) + "/packages/" + url.PathEscape(subdir) + "/" + url.PathEscape(file)
+}
+
+// signInPath leads to the sign-in page and from there back to next.
+func signInPath(next string) string {
+	if next == "" || next == HomePath {
+		return SignInPath
+	}
+	return SignInPath + "?next=" + url.QueryEscape(next)
+}
+
+// channelBy is a channel's list of packages, those published one way only.
+func channelBy(channel string, by string) string {
+	return ChannelPath(channel) + "?by=" + url.QueryEscape(by)
+}
+
+// local is a path of this server that a view brought along, fit for a link: it leads nowhere else, and
+// holds nothing that is not printable.
+func local(path string) templ.SafeURL {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.HasPrefix(path, `/\`) {
+		return HomePath
+	}
+	var b strings.Builder
+	for _, c := range []byte(path) {
+		if c <= ' ' || c > '~' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return templ.SafeURL(b.String())
+}

@@ -1,0 +1,329 @@
+package page
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"sluice/internal/server/web/static"
+)
+
+// now is the moment at which every page of these tests was made.
+var now = time.Date(2026, 11, 23, 14, 6, 9, 0, time.UTC)
+
+func before(d time.Duration) time.Time { return now.Add(-d) }
+
+func frame(user string) Frame {
+	style, _ := static.CSS()
+	return Frame{
+		Host: "conda.acme.dev", URL: "https://conda.acme.dev", Style: style, Version: "0.1.0",
+		User: user, Path: "/channels/forge", Now: now,
+	}
+}
+
+func run(repository, workflow, number, attempt string) Origin {
+	return Origin{Run: Run{
+		Repository: repository, RepositoryURL: "https://github.com/" + repository, RepositoryID: "71844120",
+		Workflow: workflow, WorkflowURL: "https://github.com/" + repository + "/blob/abc1234def5678/.github/workflows/" + workflow,
+		Number: number, Attempt: attempt, URL: "https://github.com/" + repository + "/actions/runs/1019" + number + "/attempts/" + attempt,
+		Commit: "abc1234def5678abc1234def5678abc1234def56", CommitURL: "https://github.com/" + repository + "/commit/abc1234def5678abc1234def5678abc1234def56",
+		Ref: "refs/heads/main", Event: "push", Environment: "release", Runner: "github-hosted", Publisher: "1",
+	}}
+}
+
+func forgeHead() ChannelHead {
+	return ChannelHead{
+		Name: "forge", Description: "Command line tools and libraries that Acme builds for every platform it ships on.",
+		Packages: 62, Publishers: 3, SeesPublishers: true, SeesAudit: true,
+	}
+}
+
+func allSubdirs() []string {
+	return []string{"linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64"}
+}
+
+func releases() []Release {
+	return []Release{
+		{"forge", "zellij", "0.44.0", []string{"linux-64", "linux-aarch64"}, run("acme/forge", "build.yml", "1237", "2"), before(2 * time.Minute)},
+		{"forge", "tidelib", "2.4.1", []string{"noarch"}, run("acme/tidelib", "release.yml", "311", "1"), before(8 * time.Minute)},
+		{"forge", "ripgrep", "15.1.0", allSubdirs(), run("acme/forge", "build.yml", "1234", "1"), before(124 * time.Minute)},
+		{"tide", "tidelib-data", "2026.11", []string{"noarch"}, run("acme/tide-tables", "data.yml", "96", "1"), time.Date(2026, 11, 22, 11, 20, 0, 0, time.UTC)},
+		{"tide", "oldmodel", "3.1", []string{"linux-64"}, Origin{}, before(120 * time.Hour)},
+	}
+}
+
+func packages() []PackageRow {
+	ci := run("acme/forge", "build.yml", "1217", "1")
+	rows := []PackageRow{
+		{"forge", "bat", "A cat clone with wings", "0.26.0", allSubdirs(), ci, before(12 * 24 * time.Hour)},
+		{"forge", "fieldkit", "Read sensor logs of the field stations", "0.3.1", []string{"noarch"}, Origin{Member: "mara"}, before(205 * 24 * time.Hour)},
+		{"forge", "libtide", "C library behind tidelib", "2.4.1", []string{"linux-64", "osx-arm64", "win-64"}, run("acme/tidelib", "release.yml", "310", "1"), before(130 * time.Minute)},
+		{"forge", "libtide-devel-static-with-openmp-and-mkl-and-every-other-thing-64", "Static libtide for the cluster images", "2.4.1", []string{"linux-64"}, run("acme/tidelib", "release.yml", "310", "1"), before(130 * time.Minute)},
+		{"forge", "ripgrep", "Search directories for a pattern", "15.1.0", allSubdirs(), ci, before(124 * time.Minute)},
+		{"forge", "sd", "Find and replace that is easy to read", "1.0.0", allSubdirs()[:4], ci, before(174 * 24 * time.Hour)},
+		{"forge", "xsv", "", "0.13.0", []string{"linux-64"}, ci, before(400 * 24 * time.Hour)},
+		{"forge", "zellij", "A terminal workspace", "0.44.0", allSubdirs()[:2], run("acme/forge", "build.yml", "1237", "2"), before(2 * time.Minute)},
+	}
+	return rows
+}
+
+func publishers() []Publisher {
+	at := func(month time.Month, d int) time.Time { return time.Date(2026, month, d, 10, 0, 0, 0, time.UTC) }
+	return []Publisher{
+		{ID: "1", Repository: "acme/forge", Workflow: "build.yml", Environment: "release", OwnerID: "9120357", RepositoryID: "71844120",
+			AddedBy: "mara", AddedAt: at(6, 18), LastUsed: before(2 * time.Minute), LastRun: "1237", LastRunURL: "https://github.com/acme/forge/actions/runs/10191237/attempts/2"},
+		{ID: "2", Repository: "acme/tidelib", Workflow: "release.yml", Environment: "release", Packages: []string{"tidelib", "libtide*"}, OwnerID: "9120357", RepositoryID: "80021744",
+			AddedBy: "jo", AddedAt: at(7, 2), LastUsed: before(8 * time.Minute), LastRun: "311", LastRunURL: "https://github.com/acme/tidelib/actions/runs/1019311/attempts/1"},
+		{ID: "3", Repository: "acme/wavefile", Workflow: "release.yml", Packages: []string{"wavefile"}, Weak: "Any branch can publish, because no environment is named.",
+			AddedBy: "jo", AddedAt: at(10, 12)},
+	}
+}
+
+func channelView() ChannelView {
+	none := 0
+	return ChannelView{
+		Head: forgeHead(), Example: "ripgrep", Packages: packages(), Filter: PackageFilter{Subdirs: append(allSubdirs(), "noarch")},
+		Paging: Paging{From: 1, To: 8, Total: 62, Next: "/channels/forge?after=zellij"}, Artifacts: 190, Bytes: 1_934_000_000, ByCI: 184, ByToken: 6,
+		Keys: &none, Publishers: publishers(), Recent: releases()[:3],
+	}
+}
+
+func files(o Origin) []File {
+	var list []File
+	for i, s := range allSubdirs() {
+		build := fmt.Sprintf("h%07x_0", 0x7f3a2c1+i*7919)
+		list = append(list, File{
+			Subdir: s, Name: "ripgrep-15.1.0-" + build + ".conda", Size: 1_912_345 + int64(i)*93_000,
+			SHA256: "9f2c1b60d1f0a3c7e4b85d6a7c90e1f2338b44c5d6e7f8091a2b3c4d5e6f7081", Build: build, Built: before(128 * time.Minute),
+			Depends: depends(s), Origin: o, At: before(124 * time.Minute),
+		})
+	}
+	return list
+}
+
+func depends(subdir string) []string {
+	if strings.HasPrefix(subdir, "linux") {
+		return []string{"libgcc >=14", "pcre2 >=10.44,<10.45.0a0", "__glibc >=2.17,<3.0.a0"}
+	}
+	return []string{"pcre2 >=10.44,<10.45.0a0"}
+}
+
+func versions() Matrix {
+	m := Matrix{Subdirs: allSubdirs()}
+	for i, v := range []string{"15.1.0", "15.0.0", "14.1.1", "14.1.0", "14.0.3", "13.0.0"} {
+		row := MatrixRow{Version: v, At: before(124*time.Minute + time.Duration(i*i)*8*24*time.Hour)}
+		for j := range m.Subdirs {
+			c := Cell{ByCI: 1}
+			switch {
+			case i == 2 && j%2 == 0:
+				c.ByCI = 2
+			case i == 4 && j == 4:
+				c = Cell{ByToken: 1}
+			case i == 4 && j == 3, i == 5 && j > 0:
+				c = Cell{}
+			}
+			row.Cells = append(row.Cells, c)
+		}
+		m.Rows = append(m.Rows, row)
+	}
+	return m
+}
+
+func packageView() PackageView {
+	o := run("acme/forge", "build.yml", "1234", "1")
+	return PackageView{
+		Channel: "forge", Name: "ripgrep", Version: "15.1.0", Latest: "15.1.0",
+		Summary: "Search a directory tree for lines that match a pattern, fast, and skip what git ignores.",
+		Said:    Said{License: "MIT OR Unlicense", Home: "https://github.com/BurntSushi/ripgrep", Docs: "https://github.com/BurntSushi/ripgrep/blob/master/GUIDE.md", Built: before(128 * time.Minute)},
+		Files:   files(o), Before: &Before{"15.0.0", run("acme/forge", "build.yml", "1199", "1")},
+		Versions: versions(), VersionTotal: 14, Here: map[string]bool{"pcre2": true}, SeesPublishers: true,
+	}
+}
+
+func tokenPackage() PackageView {
+	v := packageView()
+	v.Version, v.Latest, v.Pinned = "14.0.3", "15.1.0", true
+	v.Files = files(Origin{Member: "mara", Token: "ci-old"})[:2]
+	return v
+}
+
+func mixedPackage() PackageView {
+	v := packageView()
+	for i := range 2 {
+		v.Files[i].Origin = Origin{}
+	}
+	v.Before = nil
+	for i := range 30 {
+		f := v.Files[4]
+		f.Subdir, f.Build = "noarch", fmt.Sprintf("py%d_0", 300+i)
+		f.Name, f.Depends = "ripgrep-15.1.0-"+f.Build+".tar.bz2", []string{fmt.Sprintf("python 3.%d.*", i), "numpy>=2"}
+		v.Files = append(v.Files, f)
+	}
+	return v
+}
+
+func rule() []Phrase {
+	return []Phrase{{"Runs of ", false}, {"build.yml", true}, {" in ", false}, {"acme/tidewatch", true}, {" may publish ", false}, {"every package", true}, {" of forge", false}}
+}
+
+func publishersView() PublishersView {
+	return PublishersView{
+		Head: forgeHead(), Publishers: publishers(), Chosen: "1", MayManage: true,
+		Refused: []Attempt{
+			{At: before(4 * time.Minute), Since: before(30 * time.Minute), Times: 9, Repository: "acme/wavefile", Workflow: "release.yaml", Ref: "refs/heads/main", Run: "88",
+				RunURL: "https://github.com/acme/wavefile/actions/runs/101988", Sentence: "Workflow does not match: token has release.yaml, the publisher of channel forge wants release.yml."},
+			{At: before(100 * time.Hour), Times: 1, Repository: "acme/tidewatch", Workflow: "build.yml", Ref: "refs/tags/v1.2", Run: "4", Sentence: "No publisher of forge names this repository."},
+		},
+	}
+}
+
+func tokensView() TokensView {
+	date := func(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 14, 0, 0, 0, time.UTC) }
+	return TokensView{
+		User: "mara", Admin: true, Channels: []string{"forge", "lab", "tide"}, Owned: "forge",
+		Tokens: []APIToken{
+			{ID: "4", Name: "read-laptop", Hint: "sluice-api-7Qm2", May: "read", Channel: "lab", CreatedAt: now, Ends: date(2027, 2, 21)},
+			{ID: "3", Name: "grafana", Hint: "sluice-api-c81X", May: "read", CreatedAt: date(2026, 9, 1), LastUsed: before(3 * time.Minute), Ends: now.Add(12*24*time.Hour + time.Hour)},
+			{ID: "2", Name: "nightly-upload", Hint: "sluice-api-Ph5d", May: "read and publish", Channel: "lab", CreatedAt: date(2026, 3, 1), LastUsed: before(201 * 24 * time.Hour), Ends: date(2027, 3, 1)},
+			{ID: "1", Name: "ci-old", Hint: "sluice-api-0aWm", May: "read and publish", Channel: "forge", CreatedAt: date(2026, 1, 1), LastUsed: date(2026, 5, 2), Ends: date(2027, 1, 1), Revoked: date(2026, 5, 3)},
+		},
+	}
+}
+
+func auditView() AuditView {
+	at := func(d, h, m, s int) time.Time { return time.Date(2026, 11, d, h, m, s, 0, time.UTC) }
+	return AuditView{
+		Head: forgeHead(), Kinds: []Choice{{"mint", "Publish tokens"}, {"upload", "Uploads"}, {"refused", "Refusals"}}, Paging: Paging{Total: 2316, Next: "/channels/forge/audit?before=41"},
+		Events: []AuditEvent{
+			{At: at(23, 14, 5, 12), Who: "run 1238", Means: "acme/forge, build.yml", Sentence: "got a publish token for forge: every package, until 14:35", Request: "9F2M8"},
+			{At: at(23, 14, 4, 5), Who: "run 1237 attempt 2", Means: "acme/forge, build.yml", Sentence: "published linux-64/zellij-0.44.0-h5e0a9d1_0.conda", URL: "/channels/forge/packages/zellij/versions/0.44.0", URLText: "zellij 0.44.0", Request: "9F2L7"},
+			{At: at(23, 14, 3, 58), Who: "run 1237 attempt 2", Means: "acme/forge, build.yml", Refused: true, Sentence: "upload of osx-arm64/zellij-0.44.0-h93d1c2f_0.conda: the SHA-256 that was sent is not that of the bytes", Request: "9F2L5"},
+			{At: at(23, 14, 2, 40), Who: "run 88", Means: "acme/wavefile, release.yaml", Refused: true, Sentence: "no publish token. Workflow: token has release.yaml, publisher 3 wants release.yml", URL: "/channels/forge/publishers/3", URLText: "Look at the publisher", Request: "9F2K1"},
+			{At: at(19, 16, 44, 9), Who: "mara", Means: "session", Sentence: "changed the channel", Request: "9BD2R"},
+			{At: at(19, 7, 0, 0), Who: "server", Sentence: "made the public channel forge"},
+		},
+	}
+}
+
+// states are the pages, each in every state that looks different.
+func states() map[string]templ.Component {
+	me, anyone := frame("mara"), frame("")
+	list := map[string]templ.Component{
+		"home": Home(anyone, HomeView{
+			Title: "Conda packages of Acme", ChannelTotal: 3, Recent: releases(),
+			Channels: []ChannelRow{
+				{Name: "forge", Description: "Command line tools and libraries for every platform that Acme ships on", Packages: 62, Artifacts: 190, ByCI: 184, LastPackage: "zellij", LastVersion: "0.44.0", LastAt: before(2 * time.Minute)},
+				{Name: "tide", Private: true, Description: "Ocean models, tide tables and their Python bindings", Packages: 18, Artifacts: 1204, ByCI: 1203, LastPackage: "tidelib-data", LastVersion: "2026.11", LastAt: before(27 * time.Hour)},
+				{Name: "attic"},
+			},
+		}),
+		"home-fresh-admin": Home(me, HomeView{MayCreate: true}),
+		"home-fresh":       Home(anyone, HomeView{}),
+		"home-filter":      Home(me, HomeView{MayCreate: true, ChannelQuery: "tid", ChannelTotal: 300}),
+		"versions": Versions(me, VersionsView{Channel: "forge", Name: "ripgrep", Summary: packageView().Summary, Matrix: versions(),
+			Paging: Paging{From: 1, To: 6, Total: 14, Next: "/channels/forge/packages/ripgrep/versions?after=13.0.0"}}),
+		"audit":             Audit(me, auditView()),
+		"audit-empty":       Audit(me, AuditView{Head: forgeHead()}),
+		"audit-none":        Audit(me, AuditView{Head: forgeHead(), Kind: "refused", Kinds: auditView().Kinds}),
+		"search":            Search(me, SearchView{Query: "tide", Packages: packages()[2:5], Paging: Paging{From: 1, To: 3, Total: 10_000, AtLeast: true, First: "/search?q=tide", Next: "/search?q=tide&after=x"}, Channels: 3}),
+		"search-none":       Search(me, SearchView{Query: "tidlib", Channels: 4, Near: []Near{{"forge", "tidelib"}, {"forge", "libtide"}}}),
+		"search-blank":      Search(anyone, SearchView{}),
+		"sign-in":           SignIn(anyone, SignInView{Next: "/channels/forge"}),
+		"sign-in-wrong":     SignIn(anyone, SignInView{Name: "mara", Error: "Name and password do not fit."}),
+		"sign-in-nobody":    SignIn(anyone, SignInView{NoAccounts: true}),
+		"setup":             Setup(anyone, SetupView{State: SetupOpen, Secret: "sluice-set-x"}),
+		"setup-wrong":       Setup(anyone, SetupView{State: SetupOpen, Secret: "sluice-set-x", Name: Field{"Mara M", "Use small letters, digits and inner dashes."}, Password: Field{Error: "A password has at least 10 characters."}, Error: "This did not work."}),
+		"setup-locked":      Setup(anyone, SetupView{}),
+		"setup-done":        Setup(anyone, SetupView{State: SetupDone}),
+		"new-channel":       NewChannel(me, NewChannelView{}),
+		"new-channel-wrong": NewChannel(me, NewChannelView{Name: Field{"linux-64", "“linux-64” cannot be had: clients would take it for a subdir."}, Private: true}),
+		"remove-publisher":  RemovePublisher(me, RemovePublisherView{Head: forgeHead(), Publisher: publishers()[0], Rule: rule()}),
+		"revoke-token":      RevokeToken(me, RevokeTokenView{Token: tokensView().Tokens[1]}),
+		"revoke-unused":     RevokeToken(me, RevokeTokenView{Token: tokensView().Tokens[0]}),
+		"package":           Package(me, packageView()),
+		"package-token":     Package(me, tokenPackage()),
+		"package-mixed":     Package(anyone, mixedPackage()),
+		"publishers":        Publishers(me, publishersView()),
+		"channel":           Channel(me, channelView()),
+		"tokens":            Tokens(me, tokensView()),
+		"tokens-none":       Tokens(me, TokensView{User: "jo"}),
+		"error-404-near":    Fail(anyone, FailureView{Status: 404, Title: "There is no package ripgre in forge", Sentence: "Nothing in this channel has that name.", Near: []Near{{"forge", "ripgrep"}}, Actions: []Action{{"Search forge", "/channels/forge?q=ripgre"}, {"All packages of forge", "/channels/forge"}}, Request: "9F3QD"}),
+	}
+	for _, status := range []int{400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503} {
+		list[fmt.Sprintf("error-%d", status)] = Fail(anyone, Failure(anyone, status, "9F3QD"))
+	}
+	addChannels(list, me, anyone)
+	addPublishers(list, me)
+	return list
+}
+
+func addChannels(list map[string]templ.Component, me, anyone Frame) {
+	three := 3
+	private := channelView()
+	private.Head.Private, private.Keys, private.Head.SeesAudit = true, &three, false
+	list["channel-private"] = Channel(me, private)
+
+	empty := ChannelView{Head: ChannelHead{Name: "forge"}}
+	list["channel-empty"] = Channel(anyone, empty)
+	empty.MayManage, empty.MayUpload = true, true
+	empty.Head.SeesPublishers, empty.Head.SeesAudit = true, true
+	list["channel-empty-owner"] = Channel(me, empty)
+
+	filtered := channelView()
+	filtered.Packages, filtered.Filter.Text, filtered.Filter.By = nil, "zzz", "token"
+	list["channel-no-hit"] = Channel(me, filtered)
+
+	made := tokensView()
+	made.Made = &MadeToken{ID: "4", Name: "read-laptop", Secret: "sluice-api-7Qm2xV9tKc4RzB1nHs8LwYd3PfJg6UaEo5TiXk0MhC2bqW"}
+	list["tokens-made"] = Tokens(me, made)
+
+	bad := tokensView()
+	bad.Form = TokenForm{Name: Field{Error: "A token needs a name."}, May: Field{Value: "read,upload"}, Error: "No token was made."}
+	list["tokens-wrong"] = Tokens(me, bad)
+
+	pinned := packageView()
+	pinned.Private, pinned.Pinned, pinned.Version, pinned.Latest = true, true, "1!15.1.0+local", "15.1.0"
+	pinned.Files = pinned.Files[:1]
+	pinned.Files[0].Depends, pinned.Before.Origin.Run.Workflow = nil, "old.yml"
+	list["package-pinned-private"] = Package(me, pinned)
+
+	hidden := tokenPackage()
+	for i := range hidden.Files {
+		hidden.Files[i].Origin = Origin{}
+	}
+	list["package-token-anonymous"] = Package(anyone, hidden)
+
+	bare := packageView()
+	for i := range bare.Files {
+		bare.Files[i].Origin = Origin{Run: Run{Repository: "acme/forge", Workflow: "build.yml", Number: "7"}}
+	}
+	bare.Said, bare.Summary, bare.Before = Said{}, "", nil
+	list["package-bare"] = Package(anyone, bare)
+}
+
+func addPublishers(list map[string]templ.Component, me Frame) {
+	none := PublishersView{Head: forgeHead(), MayManage: true}
+	none.Head.Publishers = 0
+	list["publishers-none"] = Publishers(me, none)
+
+	added := publishersView()
+	added.Chosen, added.Added, added.Refused, added.Head.Private = "3", true, nil, true
+	list["publishers-added"] = Publishers(me, added)
+
+	asks := publishersView()
+	asks.Form = PublisherForm{
+		Owner: Field{Value: "acme"}, Repository: Field{Value: "tidewatch"}, Workflow: Field{Value: "build.yml"}, Rule: rule(), Confirm: true,
+		Warnings: []string{"No environment is named, so any branch of acme/tidewatch can publish.", "No packages are named, so it covers every package of forge."},
+	}
+	list["publishers-confirm"] = Publishers(me, asks)
+
+	wrong := publishersView()
+	wrong.Form = PublisherForm{Owner: Field{Value: "acme"}, Repository: Field{Value: "tide watch", Error: "A repository's name has no blank."}, Workflow: Field{Value: ".github/x.yml", Error: "The name only: x.yml"}, Error: "Nothing was added."}
+	list["publishers-wrong"] = Publishers(me, wrong)
+
+	member := publishersView()
+	member.MayManage, member.Head.SeesAudit, member.Chosen = false, false, ""
+	list["publishers-member"] = Publishers(me, member)
+}

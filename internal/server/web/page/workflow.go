@@ -1,0 +1,129 @@
+package page
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// What the workflow file stands on. rattler-build names this server in its identity tokens since 0.67.0;
+// older ones ask for a token for another service whatever address they upload to.
+const (
+	checkoutAction     = "actions/checkout@v5"
+	rattlerBuildAction = "prefix-dev/rattler-build-action@v0.2.38"
+	rattlerBuild       = "v0.74.0"
+)
+
+// Workflow is what a ready workflow file is made from.
+type Workflow struct {
+	// URL is the public URL of this server, Channel the channel to publish to.
+	URL, Channel string
+	// Private says that the build needs a token to read the channel.
+	Private bool
+	// Repository is "owner/name", File the workflow's name in .github/workflows.
+	Repository, File string
+	// Environment is the one that the publisher asks for; empty for none.
+	Environment string
+}
+
+// Text is the workflow file: YAML for GitHub Actions that builds what the channel does not have yet and
+// publishes it without a stored key.
+func (w Workflow) Text() string {
+	var b strings.Builder
+	for _, l := range w.lines() {
+		b.WriteString(read(l.spans) + "\n")
+	}
+	return b.String()
+}
+
+// lines are the same with what was filled in marked.
+func (w Workflow) lines() []line {
+	list := []line{
+		comment("# .github/workflows/" + show(w.File) + " in " + show(w.Repository)),
+		code("name: publish"),
+		code("on:"),
+		code("  push:"),
+		code("    branches: [main]"),
+		code("  workflow_dispatch:"),
+		code("permissions:"),
+		code("  contents: read"),
+		code("jobs:"),
+		code("  publish:"),
+		code("    runs-on: ubuntu-latest"),
+	}
+	if w.Environment != "" {
+		list = append(list, code("    environment: ", scalar(w.Environment)))
+	}
+	list = append(list,
+		code("    permissions:"),
+		code("      contents: read"),
+		line{spans: []span{words("      "), {text: "id-token: write", style: accent}, {text: "   # lets the job say who it is", style: remark}}},
+		code("    steps:"),
+		code("      - uses: "+checkoutAction),
+		code("      - uses: "+rattlerBuildAction),
+		code("        with:"),
+		code("          setup-only: true"),
+		line{spans: []span{words("          rattler-build-version: " + rattlerBuild), {text: "   # 0.67.0 or newer", style: remark}}},
+	)
+	list = append(list, w.readPrivate()...)
+	return append(list, w.buildAndPublish()...)
+}
+
+// readPrivate lets the build read the channel that it publishes to, where that needs a token.
+func (w Workflow) readPrivate() []line {
+	if !w.Private {
+		return nil
+	}
+	return []line{
+		comment("      # Only for reading: " + show(w.Channel) + " is private. Store an API token that may read it as a secret."),
+		code("      - run: rattler-build auth login ", shell(hostname(w.URL)), ` --token "$READ_TOKEN"`),
+		code("        env:"),
+		code("          READ_TOKEN: ${{ secrets.", "SLUICE_READ_TOKEN", " }}"),
+	}
+}
+
+func (w Workflow) buildAndPublish() []line {
+	channel := shell(w.Channel)
+	return []line{
+		comment("      # Builds what the channel does not have yet."),
+		code("      - run: |"),
+		code(`          rattler-build build --recipe-dir recipes --skip-existing=all \`),
+		code("            -c ", shell(w.URL+"/"+w.Channel), " -c conda-forge"),
+		comment("      # Publishes it; nothing to publish is no error."),
+		code("      - run: |"),
+		code("          mkdir -p output"),
+		code(`          find output -maxdepth 2 -name '*.conda' -exec \`),
+		code("            rattler-build upload prefix --url ", shell(w.URL), ` \`),
+		code("              --channel ", channel, " --skip-existing {} +"),
+	}
+}
+
+// code is a line whose second, fourth … pieces were filled in.
+func code(pieces ...string) line {
+	var l line
+	for i, p := range pieces {
+		s := words(p)
+		if i%2 == 1 {
+			s.style = accent
+		}
+		l.spans = append(l.spans, s)
+	}
+	return l
+}
+
+func comment(s string) line { return line{spans: []span{{text: s, style: remark}}} }
+
+var plainScalar = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._/-]*$`)
+
+// scalar writes s as a YAML scalar. What could be read as something else than a string, or would end the
+// line, is quoted; Go's quoting to ASCII uses no escape that YAML's double quotes do not know.
+func scalar(s string) string {
+	switch strings.ToLower(s) {
+	case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
+		return strconv.QuoteToASCII(s)
+	}
+	if plainScalar.MatchString(s) {
+		return s
+	}
+	return strconv.QuoteToASCII(s)
+}
