@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"sluice/internal/account"
+	"sluice/internal/audit"
+	"sluice/internal/conda"
+	"sluice/internal/fault"
+	"sluice/internal/token"
+)
+
+type adminCommand struct {
+	User struct {
+		Add userAddCommand `cmd:"" help:"Make an account."`
+	} `cmd:"" help:"Accounts."`
+	Token struct {
+		Create tokenCreateCommand `cmd:"" help:"Make an API token and print it, once."`
+	} `cmd:"" help:"API tokens."`
+}
+
+// operator is who works on the data itself.
+var operator = audit.Actor{Kind: audit.Operator, Means: "command line"}
+
+type userAddCommand struct {
+	configFlags
+	Name          string `arg:"" help:"Name of the account: lower-case letters, digits, dashes."`
+	Admin         bool   `help:"The account may do everything on this server."`
+	PasswordStdin bool   `name:"password-stdin" help:"Read the password from standard input, one line."`
+	NoPassword    bool   `name:"no-password" help:"The account cannot sign in, only use tokens made for it."`
+}
+
+// Run makes the account. Without a terminal and without a flag that says where the password comes from, it
+// refuses: an account without a password by accident helps nobody.
+func (c *userAddCommand) Run(ctx context.Context, s Streams) (err error) {
+	if err := account.CheckName(c.Name); err != nil {
+		return err
+	}
+	password, err := c.password(s)
+	if err != nil {
+		return err
+	}
+	accounts, done, err := openAccounts(ctx, c.configFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	if _, err := accounts.Create(ctx, operator, c.Name, password, c.Admin, token.Token{}); err != nil {
+		return err
+	}
+	kind := "account"
+	if c.Admin {
+		kind = "administrator"
+	}
+	_, err = fmt.Fprintf(s.Out, "Made the %s %s.\n", kind, c.Name)
+	return err
+}
+
+func (c *userAddCommand) password(s Streams) (string, error) {
+	switch in, isFile := s.In.(*os.File); {
+	case c.NoPassword:
+		return "", nil
+	case c.PasswordStdin:
+		line, err := bufio.NewReader(io.LimitReader(s.In, account.MaxPassword+2)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read the password: %w", err)
+		}
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			return "", errors.New("no password came on standard input; use --no-password for an account that only uses tokens")
+		}
+		return line, nil
+	case isFile && term.IsTerminal(int(in.Fd())):
+		return ask(in, s.Err)
+	default:
+		return "", errors.New("there is no terminal to ask for a password: use --password-stdin, or --no-password")
+	}
+}
+
+// ask reads a password twice without showing it.
+func ask(in *os.File, out io.Writer) (string, error) {
+	var typed [2]string
+	for i, prompt := range []string{"Password: ", "Again: "} {
+		_, _ = fmt.Fprint(out, prompt)
+		b, err := term.ReadPassword(int(in.Fd()))
+		_, _ = fmt.Fprintln(out)
+		if err != nil {
+			return "", fmt.Errorf("read the password: %w", err)
+		}
+		typed[i] = string(b)
+	}
+	if typed[0] != typed[1] {
+		return "", errors.New("the two passwords differ; nothing was made")
+	}
+	return typed[0], nil
+}
+
+type tokenCreateCommand struct {
+	configFlags
+	User    string `required:"" help:"Account that the token belongs to."`
+	Channel string `help:"Limit the token to this channel."`
+	Scope   string `default:"read" help:"What it may do, separated by commas: read, upload, manage."`
+	Expires string `default:"90d" help:"How long it lives, at most 365d."`
+	Name    string `default:"made on the command line" help:"What to call it."`
+}
+
+// Run prints the token alone, so that a script can take it; what a person should know goes to the other stream.
+func (c *tokenCreateCommand) Run(ctx context.Context, s Streams) (err error) {
+	life, err := parseLife(c.Expires)
+	if err != nil {
+		return err
+	}
+	scopes, err := account.ParseScopes(c.Scope)
+	if err != nil {
+		return err
+	}
+	accounts, done, err := openAccounts(ctx, c.configFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	u, _, err := accounts.Store.UserByName(ctx, c.User)
+	if fault.Is(err, fault.NotFound) {
+		return fmt.Errorf("there is no account %s: make it with: sluice admin user add %s", c.User, c.User)
+	} else if err != nil {
+		return err
+	}
+	n := account.NewToken{Name: c.Name, Scopes: scopes, Life: life}
+	if c.Channel != "" {
+		if n.ChannelID, err = accounts.channelID(ctx, c.Channel); err != nil {
+			return err
+		}
+		n.Channel = c.Channel
+	}
+	t, kept, err := accounts.CreateToken(ctx, operator, u, n)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(s.Err, "Token of %s, until %s. It is shown this once.\n", c.User, kept.ExpiresAt.UTC().Format("2 Jan 2006"))
+	_, err = fmt.Fprintln(s.Out, t.Reveal())
+	return err
+}
+
+// adminAccounts is the accounts of opened data.
+type adminAccounts struct {
+	*account.Accounts
+	data *data
+}
+
+func (a adminAccounts) channelID(ctx context.Context, name string) (int64, error) {
+	n, err := conda.ParseChannel(name)
+	if err != nil {
+		return 0, err
+	}
+	ch, err := a.data.db.ChannelByName(ctx, n)
+	return ch.ID, err
+}
+
+func openAccounts(ctx context.Context, f configFlags) (adminAccounts, func() error, error) {
+	cfg, err := f.load()
+	if err != nil {
+		return adminAccounts{}, nil, err
+	}
+	d, err := openData(ctx, cfg)
+	if err != nil {
+		return adminAccounts{}, nil, err
+	}
+	a := &account.Accounts{Store: d.db, Tokens: d.db, Log: d.db, Now: time.Now, Passwords: account.NewPasswords(1)}
+	return adminAccounts{Accounts: a, data: d}, d.Close, nil
+}

@@ -1,0 +1,133 @@
+// Package cli is the command line: what a person types, and what they read. It opens what a command needs,
+// hands it to the rooms, and turns errors into sentences with an exit code. It must not decide what a room decides.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"sluice/internal/config"
+	"sluice/internal/fault"
+)
+
+// Streams are a command's input and outputs.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// commands is everything that can be typed.
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the server."`
+	Demo    demoCommand    `cmd:"" help:"Try keyless publishing on this machine: a server, a local stand-in for a CI token service, and a first publish to look at."`
+	Admin   adminCommand   `cmd:"" help:"Work on the data itself: accounts and tokens. Also while the server runs."`
+	Config  configCommand  `cmd:"" help:"Print the settings in force and where each comes from."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// configFlags are the settings that every command takes which opens a server's data.
+type configFlags struct {
+	config.Flags `embed:""`
+	ConfigFile   string `name:"config" placeholder:"FILE" help:"TOML file with settings; flags and SLUICE_… variables go before it."`
+}
+
+func (f configFlags) load() (config.Config, error) {
+	return config.Load(f.Flags, os.Getenv, f.ConfigFile)
+}
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Main runs one command and returns its exit code. SIGINT and SIGTERM end it in order.
+func Main(args []string, in io.Reader, out, errOut io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return Run(ctx, args, Streams{In: in, Out: out, Err: errOut})
+}
+
+// exited carries the exit code that kong asks for after --help.
+type exited int
+
+// Run runs one command until it is done or ctx ends, and returns its exit code.
+func Run(ctx context.Context, args []string, s Streams) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exited:
+			code = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	var c commands
+	parser, err := kong.New(&c, kong.Name("sluice"), kong.Writers(s.Out, s.Err), kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.Description("A conda channel server. CI publishes into it without a stored key, and every package says which run made it."),
+		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
+	if err != nil {
+		_, _ = fmt.Fprintln(s.Err, "sluice:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		_, _ = fmt.Fprintf(s.Err, "sluice: %v\nRun sluice --help for what there is.\n", err)
+		return exitUsage
+	}
+	if err := command.Run(); err != nil {
+		_, _ = fmt.Fprintln(s.Err, "sluice:", sentence(err))
+		return exitFailed
+	}
+	return exitOK
+}
+
+// sentence is what a person should read of an error: of a refusal, its sentence alone.
+func sentence(err error) string {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.Detail
+	}
+	return err.Error()
+}
+
+type configCommand struct {
+	configFlags
+}
+
+// Run prints the settings.
+func (c *configCommand) Run(s Streams) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	return cfg.Print(s.Out)
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (*versionCommand) Run(s Streams) error {
+	_, err := fmt.Fprintln(s.Out, "sluice", version())
+	return err
+}
+
+// version is that of the build: a release's tag, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,196 @@
+// Package server wires the rooms to HTTP: which handler answers which path, and what runs beside them. It
+// must not decide anything that a room decides; its only subject is what belongs where.
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+
+	"sluice/internal/access"
+	"sluice/internal/account"
+	"sluice/internal/audit"
+	"sluice/internal/blob"
+	"sluice/internal/catalog"
+	"sluice/internal/channel"
+	"sluice/internal/conda/artifact"
+	"sluice/internal/config"
+	"sluice/internal/db"
+	"sluice/internal/fault"
+	"sluice/internal/index"
+	"sluice/internal/publish"
+	"sluice/internal/server/api"
+	"sluice/internal/server/files"
+	"sluice/internal/server/gate"
+	"sluice/internal/server/reply"
+	"sluice/internal/server/upload"
+	"sluice/internal/server/web"
+	"sluice/internal/trust"
+)
+
+// Parts is what a server stands on. All fields are required.
+type Parts struct {
+	Config config.Config
+	DB     *db.DB
+	Blobs  blob.Store
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Version is the program's own, for pages and the API document.
+	Version string
+}
+
+// Server is a wired server that does not listen yet.
+type Server struct {
+	Accounts   *account.Accounts
+	Channels   *channel.Channels
+	Publishers *trust.Publishers
+
+	parts    Parts
+	exchange *trust.Exchange
+	handler  http.Handler
+}
+
+// formMargin is what a multipart form adds to the package in it, in bytes.
+const formMargin = 1 << 20
+
+// New wires the rooms. It reads the database and fetches nothing.
+func New(ctx context.Context, p Parts) (*Server, error) {
+	issuers, err := issuersOf(p.Config)
+	if err != nil {
+		return nil, err
+	}
+	exchange, err := trust.NewExchange(ctx, trust.Config{
+		URL: p.Config.URL, Audiences: p.Config.AllAudiences(), Issuers: issuers, Life: p.Config.PublishTokenLife,
+		Store: p.DB, Refusals: p.DB, Log: p.Log, Now: p.Now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("trusted publishing: %w", err)
+	}
+	s := &Server{
+		parts: p, exchange: exchange,
+		// A password's hash takes 64 MiB; half the cores leave the other half to uploads.
+		Accounts:   &account.Accounts{Store: p.DB, Tokens: p.DB, Log: p.DB, Now: p.Now, Passwords: account.NewPasswords(max(1, runtime.NumCPU()/2))},
+		Channels:   &channel.Channels{Store: p.DB, Now: p.Now},
+		Publishers: &trust.Publishers{Store: p.DB, Issuers: issuers, Now: p.Now},
+	}
+	s.handler = s.gate().Wrap(requestIDs(s.routes()))
+	return s, nil
+}
+
+func issuersOf(cfg config.Config) ([]trust.Issuer, error) {
+	var out []trust.Issuer
+	for name, address := range cfg.Issuers {
+		is, err := trust.NewIssuer(name, address)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, is)
+	}
+	return out, nil
+}
+
+// Handler is the whole server.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+func (s *Server) gate() *gate.Gate {
+	return &gate.Gate{
+		Log: s.parts.Log, Refuse: reply.Error, BodyMax: int64(s.parts.Config.UploadMax) + formMargin, Stall: s.parts.Config.StallTimeout,
+	}
+}
+
+// requestIDs lets the audit log name the request that an event belongs to.
+func requestIDs(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(audit.WithRequest(r.Context(), gate.RequestID(r.Context()))))
+	})
+}
+
+// routes is every path there is. The clients' paths take any method, because they answer a wrong one by
+// themselves: after a 405 a client sends its whole file again. Everything that is nothing else is a file.
+func (s *Server) routes() http.Handler {
+	may := &access.Access{Roles: s.parts.DB, Sessions: s.parts.DB, API: s.parts.DB, Publishes: s.parts.DB, Now: s.parts.Now}
+	limits := artifact.DefaultLimits()
+	up := &upload.Uploads{
+		Exchange: s.exchange, Access: may, Channels: s.parts.DB, Audit: s.parts.DB, Log: s.parts.Log,
+		Publish: &publish.Uploads{Blobs: s.parts.Blobs, Store: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now, Limits: limits, MaxSize: int64(s.parts.Config.UploadMax)},
+	}
+	pages := web.New(web.Deps{
+		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
+		Publishers: s.Publishers, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now,
+	})
+	programs := api.New(api.Deps{
+		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
+		Publishers: s.Publishers, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now,
+	})
+	mux := http.NewServeMux()
+	mux.HandleFunc(upload.MintPath, up.Mint)
+	mux.HandleFunc(upload.AudiencePath, up.Audience)
+	mux.HandleFunc(upload.UploadPath, up.Upload)
+	mux.Handle("/api/v1/", sameSite(programs))
+	for _, path := range web.Paths() {
+		mux.Handle(path, sameSite(pages))
+	}
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { reply.Text(w, http.StatusOK, "alive") })
+	mux.HandleFunc("/readyz", s.ready)
+	mux.Handle("/", &files.Files{Channels: s.parts.DB, Access: may, Index: index.New(s.parts.DB, int64(s.parts.Config.IndexMemory)), Artifacts: s.parts.DB, Blobs: s.parts.Blobs})
+	return mux
+}
+
+// sameSite refuses requests that a page of another site makes with the user's cookie.
+func sameSite(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reply.Error(w, r, fault.New(fault.CrossSite, "Another site tried to act in your name here; nothing was done. If it was you, open this server's own page and try again."))
+	}))
+	return guard.Handler(next)
+}
+
+// ready answers whether uploads would succeed: the database takes writes, and each issuer's keys are at hand.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	status := struct {
+		Ready   bool                 `json:"ready"`
+		Problem string               `json:"problem,omitempty"`
+		Issuers []trust.IssuerHealth `json:"issuers"`
+	}{Ready: true, Issuers: s.exchange.Health()}
+	code := http.StatusOK
+	if err := s.parts.DB.Ping(ctx); err != nil {
+		s.parts.Log.Error("not ready", "cause", err)
+		status.Ready, status.Problem, code = false, "the database cannot be written", http.StatusServiceUnavailable
+	}
+	reply.JSON(w, code, status)
+}
+
+// sweepEvery is how often what has had its time is removed.
+const sweepEvery = 10 * time.Minute
+
+// Run does what goes on beside the requests, until ctx ends: it keeps the issuers' keys fresh and sweeps
+// the database. It returns when all of it has ended.
+func (s *Server) Run(ctx context.Context) {
+	var jobs sync.WaitGroup
+	jobs.Go(func() { s.exchange.Run(ctx) })
+	jobs.Go(func() { s.sweep(ctx) })
+	jobs.Wait()
+}
+
+func (s *Server) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if rows, err := s.parts.DB.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.parts.Log.Error("sweep failed", "cause", err)
+		} else if rows > 0 {
+			s.parts.Log.Debug("swept", "rows", rows)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
