@@ -4,6 +4,7 @@
 package reply
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -37,16 +38,27 @@ func encode(w http.ResponseWriter, status int, kind string, v any) {
 // Refusal is what the caller is told of an error: its refusal, or for everything else, which is our own
 // failure, one neutral sentence. The cause goes to the request's line in the log.
 func Refusal(r *http.Request, err error) *fault.Error {
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		f = fault.Wrap(err, fault.Internal, "Something went wrong on this server. Try again; if it stays, tell its operator the request id.")
-	}
+	f := refusal(r, err)
 	attrs := []slog.Attr{slog.String("code", string(f.Code))}
 	if cause := f.Unwrap(); cause != nil {
-		attrs = append(attrs, slog.String("cause", gate.Redact(fault.OneLine(err.Error(), 1000))))
+		attrs = append(attrs, slog.String("cause", fault.OneLine(gate.Scrub(err.Error()), 1000)))
 	}
 	gate.Note(r.Context(), attrs...)
 	return f
+}
+
+func refusal(r *http.Request, err error) *fault.Error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f
+	}
+	if big, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return fault.New(fault.TooLarge, "The body is larger than the %d bytes that this path takes.", big.Limit)
+	}
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		// Not our failure, and nobody is left to read this: it is for the log.
+		return fault.Wrap(err, fault.BadRequest, "The connection was closed before the answer.")
+	}
+	return fault.Wrap(err, fault.Internal, "Something went wrong on this server. Try again; if it stays, tell its operator the request id.")
 }
 
 // maxSentence is what the rattler clients show of an answer, in characters.
@@ -56,7 +68,7 @@ const maxSentence = 512
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	f := Refusal(r, err)
 	id := " (request " + gate.RequestID(r.Context()) + ")"
-	status := Status(f.Code)
+	status := ClientStatus(f.Code)
 	challenge(w, status)
 	w.Header().Set("Cache-Control", "no-store")
 	Text(w, status, fault.OneLine(f.Detail, maxSentence-len(id))+id)

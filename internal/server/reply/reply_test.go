@@ -1,18 +1,24 @@
 package reply
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/server/gate"
 )
 
 // Every code of fault has a status: the source is read, so that a new code cannot be forgotten.
@@ -44,13 +50,10 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 
 // After any other status a client sends the whole file again.
 func TestClientsAreNotMadeToSendAgain(t *testing.T) {
-	again := map[fault.Code]bool{
-		fault.Internal: true, fault.Unavailable: true, fault.IssuerUnavailable: true, fault.NoSpace: true,
-		fault.RateLimited: true, fault.MethodNotAllowed: true, // never said in the clients' protocols
-	}
+	again := map[fault.Code]int{fault.Internal: 500, fault.Unavailable: 503, fault.IssuerUnavailable: 503, fault.RateLimited: 503}
 	final := map[int]bool{400: true, 401: true, 403: true, 404: true, 409: true, 413: true, 422: true}
-	for code, status := range statuses {
-		if final[status] == again[code] {
+	for code := range statuses {
+		if status := ClientStatus(code); status != again[code] && !final[status] {
 			t.Errorf("%s answers %d", code, status)
 		}
 	}
@@ -89,5 +92,48 @@ func TestMintSpeaksBothForms(t *testing.T) {
 	var p Problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || p.Code != fault.WorkflowMismatch || p.Differences[0].Want != "b.yml" || w.Header().Get("Content-Type") != ProblemType {
 		t.Errorf("%d %q %+v %v", w.Code, w.Body, p, err)
+	}
+}
+
+func TestErrorsThatAreNoRefusals(t *testing.T) {
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	for _, tt := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		want fault.Code
+	}{
+		{"body over a handler's own limit", t.Context(), fmt.Errorf("read: %w", &http.MaxBytesError{Limit: 7}), fault.TooLarge},
+		{"client hung up", gone, fmt.Errorf("query: %w", context.Canceled), fault.BadRequest},
+		{"cancelled by ourselves", t.Context(), context.Canceled, fault.Internal},
+		{"failed, and then the client hung up", gone, errors.New("disk on fire"), fault.Internal},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(tt.ctx, http.MethodGet, "/x", nil)
+			if f := Refusal(r, tt.err); f.Code != tt.want {
+				t.Errorf("= %s, want %s", f.Code, tt.want)
+			}
+		})
+	}
+}
+
+// What the caller is not told, the request's line in the log tells whole, tokens excepted.
+func TestCauseIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	g := &gate.Gate{Log: slog.New(slog.NewTextHandler(&log, nil)), Refuse: Error, BodyMax: 1, Stall: time.Minute}
+	h := g.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Error(w, r, errors.New("open /t/x/y: sluice-api-0123456789 is on fire: "+strings.Repeat("why ", 100)))
+	}))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/x", nil))
+	id := w.Header().Get("X-Request-Id")
+	for _, want := range []string{"code=internal", "open /t/x/y: sluice-api-… is on fire", strings.Repeat("why ", 100), "request=" + id, "level=ERROR"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %q: %s", want, &log)
+		}
+	}
+	if body := w.Body.String(); strings.Contains(body, "fire") || !strings.Contains(body, "(request "+id+")") {
+		t.Errorf("answer %q", body)
 	}
 }

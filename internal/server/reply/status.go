@@ -6,9 +6,7 @@ import (
 	"sluice/internal/fault"
 )
 
-// statuses is the one table from refusals to HTTP. The clients' protocols may use only 400, 401, 403, 404,
-// 409, 413 and 422, after which a client does not send its file again, and 5xx where sending again may help
-// (rattler_upload retries everything else, 405 and 429 included). What is marked otherwise is never used there.
+// statuses is the one table from refusals to HTTP.
 var statuses = map[fault.Code]int{
 	fault.Internal:         http.StatusInternalServerError,
 	fault.Unavailable:      http.StatusServiceUnavailable,
@@ -17,9 +15,9 @@ var statuses = map[fault.Code]int{
 	fault.NotFound:         http.StatusNotFound,
 	fault.Conflict:         http.StatusConflict,
 	fault.TooLarge:         http.StatusRequestEntityTooLarge,
-	fault.TooSlow:          http.StatusBadRequest,       // 408 would be sent again, and be too slow again
-	fault.RateLimited:      http.StatusTooManyRequests,  // pages and the JSON API only
-	fault.MethodNotAllowed: http.StatusMethodNotAllowed, // pages and the JSON API only
+	fault.TooSlow:          http.StatusBadRequest, // 408 would be sent again, and be too slow again
+	fault.RateLimited:      http.StatusTooManyRequests,
+	fault.MethodNotAllowed: http.StatusMethodNotAllowed,
 
 	fault.Unauthenticated:   http.StatusUnauthorized,
 	fault.InvalidToken:      http.StatusUnauthorized,
@@ -73,4 +71,19 @@ func Status(c fault.Code) int {
 		return s
 	}
 	return http.StatusInternalServerError
+}
+
+// ClientStatus is the status of a refusal in the clients' protocols: mint, upload, channel files. Those may
+// use only 400, 401, 403, 404, 409, 413 and 422, after which a client does not send its file again, and 5xx
+// where sending again may help: rattler_upload retries everything else, 405 and 429 included.
+func ClientStatus(c fault.Code) int {
+	switch c {
+	case fault.MethodNotAllowed:
+		return http.StatusNotFound
+	case fault.RateLimited:
+		return http.StatusServiceUnavailable // the clients' own pause may be enough
+	case fault.NoSpace:
+		return http.StatusRequestEntityTooLarge // four times the file would not make room
+	}
+	return Status(c)
 }
