@@ -124,7 +124,7 @@ func (s *Server) routes() http.Handler {
 	})
 	programs := api.New(api.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
-		Publishers: s.Publishers, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now,
+		Publishers: s.Publishers, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Now: s.parts.Now,
 	})
 	mux := http.NewServeMux()
 	mux.HandleFunc(upload.MintPath, up.Mint)
@@ -149,21 +149,44 @@ func sameSite(next http.Handler) http.Handler {
 	return guard.Handler(next)
 }
 
-// ready answers whether uploads would succeed: the database takes writes, and each issuer's keys are at hand.
+// readiness is the answer of /readyz. Anybody may read it, so it says what is wrong and never how.
+type readiness struct {
+	Ready   bool           `json:"ready"`
+	Problem string         `json:"problem,omitempty"`
+	Issuers []issuerHealth `json:"issuers"`
+}
+
+// issuerHealth is how the keys of one issuer stand.
+type issuerHealth struct {
+	Issuer string `json:"issuer"`
+	// Usable says that its tokens can be checked now.
+	Usable    bool      `json:"usable"`
+	Keys      int       `json:"keys"`
+	FetchedAt time.Time `json:"keys_fetched_at,omitzero"`
+	// ClockSkew is the issuer's clock minus ours, in seconds, as last seen.
+	ClockSkew float64 `json:"clock_skew_seconds"`
+}
+
+// readyTime bounds the check of the database.
+const readyTime = 5 * time.Second
+
+// ready answers whether uploads would succeed: the database takes writes. How the issuers stand is told, too,
+// but an issuer that is away makes nothing here unready: the clients retry, and everything else goes on.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
-	status := struct {
-		Ready   bool                 `json:"ready"`
-		Problem string               `json:"problem,omitempty"`
-		Issuers []trust.IssuerHealth `json:"issuers"`
-	}{Ready: true, Issuers: s.exchange.Health()}
-	code := http.StatusOK
+	answer, status := readiness{Ready: true, Issuers: []issuerHealth{}}, http.StatusOK
+	for _, h := range s.exchange.Health() {
+		answer.Issuers = append(answer.Issuers, issuerHealth{
+			Issuer: h.URL, Usable: h.Usable, Keys: h.Keys, FetchedAt: h.FetchedAt, ClockSkew: h.Skew.Seconds(),
+		})
+	}
 	if err := s.parts.DB.Ping(ctx); err != nil {
 		s.parts.Log.Error("not ready", "cause", err)
-		status.Ready, status.Problem, code = false, "the database cannot be written", http.StatusServiceUnavailable
+		answer.Ready, answer.Problem, status = false, "the database cannot be written", http.StatusServiceUnavailable
 	}
-	reply.JSON(w, code, status)
+	w.Header().Set("Cache-Control", "no-store")
+	reply.JSON(w, status, answer)
 }
 
 // sweepEvery is how often what has had its time is removed.
