@@ -64,8 +64,8 @@ type Store interface {
 	Referenced(ctx context.Context, sha256 [32]byte) (bool, error)
 }
 
-// Uploads is the use case of an upload.
-type Uploads struct {
+// Config is what Uploads are made of. All fields are required.
+type Config struct {
 	Blobs  blob.Store
 	Store  Store
 	Log    *slog.Logger
@@ -73,6 +73,20 @@ type Uploads struct {
 	Limits artifact.Limits
 	// MaxSize bounds one package, in bytes.
 	MaxSize int64
+	// ReadAtOnce is how many packages are read at a time: each takes a core, and up to 128 MiB for the window
+	// of its compression. The others wait with their bytes in the staging area.
+	ReadAtOnce int
+}
+
+// Uploads is the use case of an upload.
+type Uploads struct {
+	Config
+	reading chan struct{}
+}
+
+// New makes the use case.
+func New(c Config) *Uploads {
+	return &Uploads{Config: c, reading: make(chan struct{}, c.ReadAtOnce)}
 }
 
 // Announced is what a client says of a file before it sends it.
@@ -189,13 +203,28 @@ func (r *Received) discard() {
 	}
 }
 
+// readTime bounds the reading of one package: bzip2 gives the slowest, and 5 GiB of it unpack in a quarter of that.
+const readTime = 30 * time.Minute
+
+var errReadTime = errors.New("the package took too long to read")
+
 // open reads the package out of the staging area.
 func (r *Received) open(ctx context.Context) (*artifact.Package, error) {
+	select {
+	case r.uploads.reading <- struct{}{}:
+		defer func() { <-r.uploads.reading }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, readTime, errReadTime)
+	defer cancel()
 	limits := r.uploads.Limits
 	limits.Now = r.uploads.Now()
 	pkg, err := artifact.Read(ctx, r.staged, r.size, r.file, limits)
 	if bad, ok := errors.AsType[*artifact.FormatError](err); ok {
 		return nil, fault.Wrap(err, fault.InvalidPackage, "%s is refused: %s", r.file, bad.Why)
+	} else if err != nil && errors.Is(context.Cause(ctx), errReadTime) {
+		return nil, fault.Wrap(err, fault.InvalidPackage, "%s is refused: it did not unpack within %v.", r.file, readTime)
 	} else if err != nil {
 		return nil, fmt.Errorf("read %s: %w", r.file, err)
 	}

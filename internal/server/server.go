@@ -113,10 +113,12 @@ func requestIDs(next http.Handler) http.Handler {
 // themselves: after a 405 a client sends its whole file again. Everything that is nothing else is a file.
 func (s *Server) routes() http.Handler {
 	may := &access.Access{Roles: s.parts.DB, Sessions: s.parts.DB, API: s.parts.DB, Publishes: s.parts.DB, Now: s.parts.Now}
-	limits := artifact.DefaultLimits()
 	up := &upload.Uploads{
 		Exchange: s.exchange, Access: may, Channels: s.parts.DB, Audit: s.parts.DB, Log: s.parts.Log,
-		Publish: &publish.Uploads{Blobs: s.parts.Blobs, Store: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now, Limits: limits, MaxSize: int64(s.parts.Config.UploadMax)},
+		Publish: publish.New(publish.Config{
+			Blobs: s.parts.Blobs, Store: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now, Limits: artifact.DefaultLimits(),
+			MaxSize: int64(s.parts.Config.UploadMax), ReadAtOnce: runtime.NumCPU(),
+		}),
 	}
 	pages := web.New(web.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
