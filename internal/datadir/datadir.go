@@ -130,7 +130,7 @@ func (f *Folder) writeFormat() error {
 
 // makeAll makes a folder and its parents and makes their names durable.
 func makeAll(path string) error {
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() { //nolint:gosec // the operator names the data folder
 		return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
 	} else if err == nil || path == filepath.Dir(path) {
 		return nil
@@ -139,14 +139,14 @@ func makeAll(path string) error {
 	if err := makeAll(parent); err != nil {
 		return err
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) { //nolint:gosec // the operator names the data folder
 		return err
 	}
 	return syncDir(parent)
 }
 
 func syncDir(path string) error {
-	d, err := os.Open(path)
+	d, err := os.Open(path) //nolint:gosec // the operator names the data folder
 	if errors.Is(err, fs.ErrPermission) {
 		return nil // a parent that we may pass but not read: its entry for us is not ours to keep
 	}

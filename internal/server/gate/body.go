@@ -78,7 +78,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if float64(b.moved) >= minRate*b.stall.Seconds() {
 		b.moved, b.left = 0, b.stall
 	}
-	if b.total > b.limit && (err == nil || err == io.EOF) {
+	if b.total > b.limit && (err == nil || errors.Is(err, io.EOF)) {
 		err = tooLarge(b.limit)
 	}
 	if err != nil {
@@ -93,9 +93,9 @@ func (b *body) Close() error { return nil }
 // end lifts the deadline, or it would fire while net/http waits for the next request and cancel this
 // one's context; after a failure the connection is of no further use, and the deadline stays.
 func (b *body) end(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		_ = b.conn.SetReadDeadline(time.Time{})
-		return err
+		return io.EOF
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fault.Wrap(err, fault.TooSlow, "The body stopped coming after %d bytes: in the last %v next to nothing arrived. Send it again over a steadier line.",

@@ -59,6 +59,7 @@ func answer(t *testing.T, c net.Conn) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +117,7 @@ func TestStalledBodyIsCut(t *testing.T) {
 				if took := time.Since(start); status != 400 || !strings.Contains(text, "too_slow: The body stopped coming after 100") || took != time.Minute {
 					t.Errorf("after %v: %d %q", took, status, text)
 				}
-				if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+				if _, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 					t.Errorf("the connection lives on: %v", err)
 				}
 				_ = c.Close()

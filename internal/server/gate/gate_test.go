@@ -86,7 +86,7 @@ func TestRequestIsKnownAndLogged(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = io.WriteString(w, "hello")
 	})
-	req, _ := http.NewRequest("GET", srv.URL+"/t/"+tok+"/tools/noarch?secret="+tok, nil)
+	req, _ := http.NewRequest(http.MethodGet, srv.URL+"/t/"+tok+"/tools/noarch?secret="+tok, nil)
 	req.Header.Set("Authorization", "Bearer "+tok)
 	req.Header.Set("User-Agent", "mamba/2.8.1 libcurl/8")
 	res, err := srv.Client().Do(req)
@@ -147,14 +147,14 @@ func FuzzRedact(f *testing.F) {
 }
 
 // get sends a path as it is, which http.Client would clean.
-func get(t *testing.T, addr, method, path, body string) (*http.Response, string) {
+func get(t *testing.T, addr, method, path string) (status int, text, id string) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", method, path, len(body), body); err != nil {
+	if _, err := fmt.Fprintf(c, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", method, path); err != nil {
 		t.Fatal(err)
 	}
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
@@ -162,8 +162,9 @@ func get(t *testing.T, addr, method, path, body string) (*http.Response, string)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	text, _ := io.ReadAll(res.Body)
-	return res, string(text)
+	defer res.Body.Close()
+	b, _ := io.ReadAll(res.Body)
+	return res.StatusCode, string(b), res.Header.Get("X-Request-Id")
 }
 
 func TestGuardStandsBeforeTheMux(t *testing.T) {
@@ -181,9 +182,9 @@ func TestGuardStandsBeforeTheMux(t *testing.T) {
 		"/a%00b", "/a%0ab", "/a%7f", `/a\b`, "/a%5cb", "/a//", "/..", "/%2e%2e/etc/passwd", "//evil.example.com/x",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT"} {
-			res, text := get(t, addr, method, path, "")
-			if res.StatusCode != 404 || method != "HEAD" && !strings.Contains(text, "nothing at this path") {
-				t.Errorf("%s %s = %d %q, want our 404", method, path, res.StatusCode, text)
+			status, text, _ := get(t, addr, method, path)
+			if status != http.StatusNotFound || method != "HEAD" && !strings.Contains(text, "nothing at this path") {
+				t.Errorf("%s %s = %d %q, want our 404", method, path, status, text)
 			}
 		}
 	}
@@ -192,8 +193,8 @@ func TestGuardStandsBeforeTheMux(t *testing.T) {
 		"/tools/noarch/a-1!2.0%2B1-h_0.conda": "/tools/noarch/a-1!2.0+1-h_0.conda", "/a..b/...": "/a..b/...",
 		"/label/a%2Fb": "/label/a/b",
 	} {
-		if res, text := get(t, addr, "POST", path, ""); res.StatusCode != 200 || text != "handled "+want {
-			t.Errorf("POST %s = %d %q", path, res.StatusCode, text)
+		if status, text, _ := get(t, addr, http.MethodPost, path); status != http.StatusOK || text != "handled "+want {
+			t.Errorf("POST %s = %d %q", path, status, text)
 		}
 	}
 }
@@ -202,13 +203,13 @@ func TestPanicBeforeTheAnswer(t *testing.T) {
 	srv, log := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		panic("found " + token.New(token.API).Reveal())
 	})
-	res, text := get(t, srv.Listener.Addr().String(), "GET", "/x", "")
-	if res.StatusCode != 500 || !strings.Contains(text, "panic in a handler, of type string") || strings.Contains(text, "found") {
-		t.Errorf("answer %d %q", res.StatusCode, text)
+	status, text, id := get(t, srv.Listener.Addr().String(), http.MethodGet, "/x")
+	if status != http.StatusInternalServerError || !strings.Contains(text, "panic in a handler, of type string") || strings.Contains(text, "found") {
+		t.Errorf("answer %d %q", status, text)
 	}
 	srv.Close()
 	if s := log.String(); !strings.Contains(s, "gate_test.go") || !strings.Contains(s, `"panic":"found sluice-api-…"`) ||
-		!strings.Contains(s, res.Header.Get("X-Request-Id")) || lastLine(t, log)["status"] != 500.0 {
+		!strings.Contains(s, id) || lastLine(t, log)["status"] != 500.0 {
 		t.Errorf("log: %s", s)
 	}
 }
@@ -237,7 +238,7 @@ func TestPanicInTheAnswerCutsIt(t *testing.T) {
 
 func TestPagesHeaders(t *testing.T) {
 	rec := httptest.NewRecorder()
-	Pages(http.NotFoundHandler()).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil))
+	Pages(http.NotFoundHandler()).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", nil))
 	csp := rec.Header().Get("Content-Security-Policy")
 	for _, want := range []string{"default-src 'none'", "style-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
 		if !strings.Contains(csp, want) {
