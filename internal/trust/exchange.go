@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -53,9 +52,6 @@ func (x *Exchange) Run(ctx context.Context) {
 
 // Audience is what clients should ask their CI service for.
 func (x *Exchange) Audience() string { return x.cfg.Audiences[0] }
-
-// Issuers returns the configured issuers, in the order of the configuration.
-func (x *Exchange) Issuers() []Issuer { return slices.Clone(x.cfg.Issuers) }
 
 // Health says how the keys of each issuer stand, in the order of the configuration.
 func (x *Exchange) Health() []IssuerHealth {

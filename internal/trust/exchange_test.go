@@ -24,6 +24,9 @@ func TestExchangeMintsForTheRun(t *testing.T) {
 	w := newWorld(t)
 	p := w.add()
 	tok, pt := w.mustPass(w.sign(w.claims()))
+	if got := w.x.Audience(); got != audience {
+		t.Errorf("clients are told to ask for %q", got)
+	}
 	if tok.Kind() != token.Publish || pt.Hash != tok.Hash() || pt.ID == 0 {
 		t.Errorf("token %v, stored %+v", tok, pt)
 	}
@@ -527,9 +530,10 @@ func TestRefusalsAreRemembered(t *testing.T) {
 	claims["aud"] = "prefix.dev"
 	wrong := w.sign(claims)
 	w.mustRefuse(wrong, fault.WrongAudience, "prefix.dev")
+	w.mustRefuse(wrong[:len(wrong)-8]+"AAAAAAAA", fault.WrongAudience, "prefix.dev") // forged, and wrong besides
 
 	if n := len(w.store.refusals); n != 2 {
-		t.Fatalf("%d refusals remembered, want 2: the forged one must not be", n)
+		t.Fatalf("%d refusals remembered, want 2: the forged ones must not be", n)
 	}
 	for i, code := range []fault.Code{fault.WorkflowMismatch, fault.WrongAudience} {
 		r := w.store.refusals[i]
@@ -545,7 +549,7 @@ func TestRefusalsAreRemembered(t *testing.T) {
 	}
 	if log := w.log.String(); strings.Contains(log, tok[len(tok)-30:]) || strings.Contains(log, strings.Split(tok, ".")[1][:40]) {
 		t.Error("the log holds a token")
-	} else if !strings.Contains(log, hashPrefix(tok)) || !strings.Contains(log, claims["jti"].(string)) || strings.Count(log, "publish token refused") != 3 {
+	} else if !strings.Contains(log, hashPrefix(tok)) || !strings.Contains(log, claims["jti"].(string)) || strings.Count(log, "publish token refused") != 4 {
 		t.Errorf("the log lacks a line for each refusal:\n%s", log)
 	}
 }

@@ -61,6 +61,7 @@ func TestRuns(t *testing.T) {
 			c["ref"] = "refs/heads/other.yml@x"
 		}, taken, ""},
 		{"45 dynamic", asIs, workflow("dynamic/pages/pages-build-deployment"), fault.WorkflowMismatch, "dynamic/pages/pages-build-deployment"},
+		{"45 shorter than the repository", asIs, workflow("x"), fault.WorkflowMismatch, "token has x, the publisher"},
 		{"45 dynamic on a branch", asIs, func(c map[string]any) {
 			workflow("dynamic/x@refs/heads/.github/workflows/build.yml@y")(c)
 			c["ref"] = "refs/heads/.github/workflows/build.yml@y"
@@ -239,6 +240,21 @@ func TestOthersLearnNothingOfARule(t *testing.T) {
 		if r.Code != fault.NoPublisher && !slices.Equal(r.Near, []Near{{PublisherID: 1, ChannelID: 7}}) {
 			t.Errorf("owners are not told of %s: %v", r.Code, r.Near)
 		}
+	}
+}
+
+// Names and ids mean something within one issuer only, whatever the database hands over.
+func TestPublishersOfOtherIssuersAreNoCandidates(t *testing.T) {
+	t.Parallel()
+	w := shared(t)
+	p := w.add()
+	_, pt := w.mustPass(w.sign(w.claims()))
+	same, issuer, provider := p, p, p
+	issuer.Issuer = "https://other.example"
+	provider.Provider = "forgejo"
+	cs := compareAll(w.x.cfg.Issuers[0].Provider, []Publisher{issuer, provider, same}, pt.Run)
+	if len(cs) != 1 || cs[0].Issuer != pt.Run.Issuer || !cs[0].Granted {
+		t.Errorf("compared with %+v", cs)
 	}
 }
 

@@ -42,9 +42,6 @@ func (p Publisher) Weak() string {
 	return ""
 }
 
-// Allows reports whether the publisher may publish a package of that name.
-func (p Publisher) Allows(name string) bool { return allows(p.Packages, name) }
-
 // A Part is a piece of a sentence; Strong parts are the ones that a reader should check.
 type Part struct {
 	Text   string
