@@ -5,6 +5,7 @@ package config
 
 import (
 	"log/slog"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -78,11 +79,12 @@ func (c Config) AllAudiences() []string {
 }
 
 // Bound returns c with the address that the listener really has. When Listen asked for port 0 and URL
-// was not set, the URL follows.
+// was not set, the URL takes that port; its host, and so the audience, stays as it was written.
 func (c Config) Bound(addr string) Config {
+	host := hostOf(c.Listen)
 	c.Listen = addr
-	if c.derivedURL {
-		c.URL = "http://" + addr
+	if _, port, err := net.SplitHostPort(addr); err == nil && c.derivedURL {
+		c.URL = normalURL("http://" + net.JoinHostPort(host, port))
 	}
 	return c
 }

@@ -229,16 +229,21 @@ func TestIssuers(t *testing.T) {
 }
 
 func TestBound(t *testing.T) {
-	c, err := Load(Flags{Listen: new(Text("127.0.0.1:0"))}, noEnv, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := c.Bound("127.0.0.1:4321"); got.URL != "http://127.0.0.1:4321" || got.Listen != "127.0.0.1:4321" {
-		t.Errorf("bound to %q, %q", got.Listen, got.URL)
-	}
-	c, err = Load(Flags{Listen: new(Text("127.0.0.1:0")), URL: new(Text("https://c.example.com"))}, noEnv, "")
-	if got := c.Bound("127.0.0.1:4321"); err != nil || got.URL != "https://c.example.com" {
-		t.Errorf("a URL that was set became %q, %v", got.URL, err)
+	for _, tt := range []struct{ listen, url, addr, want string }{
+		{"127.0.0.1:0", "", "127.0.0.1:4321", "http://127.0.0.1:4321"},
+		{"localhost:0", "", "127.0.0.1:4321", "http://localhost:4321"},
+		{"[::1]:0", "", "[::1]:4321", "http://[::1]:4321"},
+		{"localhost:80", "", "127.0.0.1:80", "http://localhost"},
+		{"127.0.0.1:0", "https://c.example.com", "127.0.0.1:4321", "https://c.example.com"},
+	} {
+		f := Flags{Listen: new(Text(tt.listen)), URL: new(Text(tt.url))}
+		c, err := Load(f, noEnv, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Bound(tt.addr); got.URL != tt.want || got.Listen != tt.addr {
+			t.Errorf("%s bound to %s: %q, listens on %q; want %q", tt.listen, tt.addr, got.URL, got.Listen, tt.want)
+		}
 	}
 }
 
