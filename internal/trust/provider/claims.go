@@ -1,10 +1,6 @@
 package provider
 
-import (
-	"strings"
-
-	"sluice/internal/fault"
-)
+import "sluice/internal/fault"
 
 // maxClaim bounds one claim that Sluice reads, in bytes. A git ref may be 1 KiB long on some servers; what is
 // longer is no name of anything.
@@ -99,43 +95,3 @@ func lower(c byte) byte {
 }
 
 func alnum(c byte) bool { return 'a' <= lower(c) && lower(c) <= 'z' || '0' <= c && c <= '9' }
-
-// githubOwner: GitHub takes letters, digits and hyphens; names of managed enterprise users hold an underscore.
-func githubOwner(s string) bool {
-	return within(s, 100, func(c byte) bool { return alnum(c) || c == '-' || c == '_' })
-}
-
-func githubRepo(s string) bool {
-	return s != "." && s != ".." && within(s, 100, func(c byte) bool { return alnum(c) || c == '-' || c == '_' || c == '.' })
-}
-
-// githubFile: a plain file name that Actions would take for a workflow. It may hold '@' and blanks.
-func githubFile(s string) bool {
-	ext := strings.HasSuffix(s, ".yml") || strings.HasSuffix(s, ".yaml")
-	return ext && stem(s) != "" && strings.TrimSpace(s) == s && within(s, 255, func(c byte) bool {
-		return ' ' <= c && c <= '~' && !strings.ContainsRune(`/\*?#%"<>`, rune(c))
-	})
-}
-
-func githubEnv(s string) bool {
-	return s == "" || within(s, 255, func(c byte) bool { return ' ' <= c && c <= '~' && c != '*' })
-}
-
-func stem(file string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(file, ".yml"), ".yaml")
-}
-
-// workflowFile cuts the file name out of a workflow reference, to show it. A file name holds no '/', so the
-// first "@refs/" ends it; a reference by commit ends at the last '@'. It is "" when what is left is not a file of
-// the repository's own .github/workflows.
-func workflowFile(ref, repository string) string {
-	path, _, ok := strings.Cut(ref, "@refs/")
-	if !ok {
-		path = ref[:max(strings.LastIndexByte(ref, '@'), 0)]
-	}
-	dir := repository + "/.github/workflows/"
-	if len(path) <= len(dir) || !foldEqual(path[:len(dir)], dir) || strings.Contains(path[len(dir):], "/") {
-		return ""
-	}
-	return path[len(dir):]
-}

@@ -92,3 +92,43 @@ func githubWorkflowName(s string) string {
 	}
 	return strings.TrimPrefix(s, "./")
 }
+
+// githubOwner: GitHub takes letters, digits and hyphens; names of managed enterprise users hold an underscore.
+func githubOwner(s string) bool {
+	return within(s, 100, func(c byte) bool { return alnum(c) || c == '-' || c == '_' })
+}
+
+func githubRepo(s string) bool {
+	return s != "." && s != ".." && within(s, 100, func(c byte) bool { return alnum(c) || c == '-' || c == '_' || c == '.' })
+}
+
+// githubFile: a plain file name that Actions would take for a workflow. It may hold '@' and blanks.
+func githubFile(s string) bool {
+	ext := strings.HasSuffix(s, ".yml") || strings.HasSuffix(s, ".yaml")
+	return ext && stem(s) != "" && strings.TrimSpace(s) == s && within(s, 255, func(c byte) bool {
+		return ' ' <= c && c <= '~' && !strings.ContainsRune(`/\*?#%"<>`, rune(c))
+	})
+}
+
+func githubEnv(s string) bool {
+	return s == "" || within(s, 255, func(c byte) bool { return ' ' <= c && c <= '~' && c != '*' })
+}
+
+func stem(file string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(file, ".yml"), ".yaml")
+}
+
+// workflowFile cuts the file name out of a workflow reference, to show it. A file name holds no '/', so the
+// first "@refs/" ends it; a reference by commit ends at the last '@'. It is "" when what is left is not a file of
+// the repository's own .github/workflows.
+func workflowFile(ref, repository string) string {
+	path, _, ok := strings.Cut(ref, "@refs/")
+	if !ok {
+		path = ref[:max(strings.LastIndexByte(ref, '@'), 0)]
+	}
+	dir := repository + "/.github/workflows/"
+	if len(path) <= len(dir) || !foldEqual(path[:len(dir)], dir) || strings.Contains(path[len(dir):], "/") {
+		return ""
+	}
+	return path[len(dir):]
+}
