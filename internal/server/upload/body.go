@@ -72,7 +72,7 @@ func receiveForm(r *http.Request, form *multipart.Reader, u *publish.Uploads, fo
 		}
 	}
 	if got == nil {
-		return nil, fault.New(fault.BadRequest, "The form has no part named file.")
+		return nil, fault.New(fault.BadRequest, "The form ended without a part named file: it was cut off, or holds none.")
 	}
 	return got, nil
 }
