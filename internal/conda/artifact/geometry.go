@@ -10,12 +10,11 @@ import (
 // where announced, and nothing else. It fills in where the members' data begins.
 func checkGeometry(s *source, members []member, end int64) error {
 	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.header, b.header) })
-	at := int64(0)
+	if members[0].header != 0 {
+		return bad("the file has bytes before the ZIP's first member")
+	}
 	for i := range members {
 		m := &members[i]
-		if m.header != at {
-			return bad("the ZIP has bytes that belong to no member, or members that overlap, before %s", quote(m.name))
-		}
 		next := end
 		if i+1 < len(members) {
 			next = members[i+1].header
@@ -23,7 +22,6 @@ func checkGeometry(s *source, members []member, end int64) error {
 		if err := readLocal(s, m, next); err != nil {
 			return within("member "+quote(m.name), err)
 		}
-		at = next
 	}
 	return nil
 }

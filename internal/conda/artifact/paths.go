@@ -41,8 +41,8 @@ func checkInfoPath(path string) error {
 		return bad("the tar has %s: the indexers look for info/… without ./ in front; make the tar of info, not of a dot", quote(path))
 	case !utf8.ValidString(path):
 		return bad("the tar has %s, which is not UTF-8", quote(path))
-	case strings.ContainsAny(path, "\\\x00"):
-		return bad("the tar has %s; a path holds no backslash and no zero byte", quote(path))
+	case strings.Contains(path, `\`):
+		return bad("the tar has %s; a path holds no backslash", quote(path))
 	case path == "info/repodata_record.json":
 		return bad("the tar has %s, which only clients write (CEP 34)", quote(path))
 	}
@@ -64,8 +64,6 @@ func checkPayloadPath(path string) error {
 	switch {
 	case path == "":
 		return bad("the tar has an entry without a path")
-	case strings.Contains(path, "\x00"):
-		return bad("the tar has %s; a path holds no zero byte", quote(path))
 	case path[0] == '/' || path[0] == '\\' || len(path) > 1 && path[1] == ':' && isLetter(path[0]):
 		return bad("the tar has the absolute path %s", quote(path))
 	case placeOf(path) == inMeta:

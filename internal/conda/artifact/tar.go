@@ -18,7 +18,7 @@ const (
 
 // entry is one entry of a tar file.
 type entry struct {
-	path string // as it is in the archive
+	path string // as it is in the archive; without zero bytes
 	kind byte
 	size int64 // 0 unless it is a file
 }
@@ -115,18 +115,21 @@ func (t *tarReader) block() (bool, error) {
 }
 
 // zeros reads to the end. Readers stop at the first or at the second block of zeros: there may be nothing
-// else behind it.
+// behind it but whole blocks of zeros.
 func (t *tarReader) zeros() error {
 	buf := make([]byte, 8<<10)
-	for {
+	for total := 0; ; {
 		n, err := t.r.Read(buf)
+		total += n
 		if len(bytes.Trim(buf[:n], "\x00")) > 0 {
 			return bad("the tar has data after its end")
 		}
-		if err == io.EOF {
+		switch {
+		case err == io.EOF && total%tarBlock != 0:
+			return errCut()
+		case err == io.EOF:
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 	}
@@ -148,6 +151,11 @@ func (t *tarReader) check() (int64, error) {
 	star := string(t.hdr[508:512]) == "tar\x00"
 	if star || dialect != "ustar\x0000" && dialect != "ustar  \x00" && dialect != strings.Repeat("\x00", 8) {
 		return 0, bad("the tar is of a dialect that clients read differently; write it as ustar, pax or GNU tar")
+	}
+	for _, f := range [][2]int{{100, 108}, {108, 116}, {116, 124}, {136, 148}, {329, 337}, {337, 345}} {
+		if _, ok := tarNumber(t.hdr[f[0]:f[1]]); !ok { // mode, owner, group, time, device: not used, but read by clients
+			return 0, bad("the tar has a header with a damaged number at byte %d", f[0])
+		}
 	}
 	size, ok := tarNumber(t.hdr[124:136])
 	if !ok || size > 1<<62 {
