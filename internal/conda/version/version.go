@@ -78,8 +78,8 @@ func checkShape(s, epoch, text string) error {
 		return errors.New("has more than one '+'")
 	case epoch == "" || strings.Trim(epoch, "0123456789") != "":
 		return errors.New("has an epoch (before '!') that is not a number")
-	case text == "":
-		return errors.New("has nothing but an epoch or a local part")
+	case text == "" || text == "_": // rattler cannot read the latter
+		return errors.New("has nothing but an epoch, a local part or a '_'")
 	}
 	for i := range len(s) {
 		if !strings.Contains("abcdefghijklmnopqrstuvwxyz0123456789._+!", s[i:i+1]) {
@@ -90,7 +90,8 @@ func checkShape(s, epoch, text string) error {
 }
 
 // parseMain parses epoch and main part. One '_' at the very end belongs to the last part's text, for
-// versions such as openssl's, where 1.0.1_ comes before 1.0.1a.
+// versions such as openssl's, where 1.0.1_ comes before 1.0.1a. Behind letters the clients disagree: by
+// CEP 33 and conda 1.0a comes before 1.0a_, as here, by rattler after it.
 func parseMain(epoch, text string) ([]part, error) {
 	text, tail := strings.CutSuffix(text, "_")
 	parts, err := parseParts(nil, epoch)

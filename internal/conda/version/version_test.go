@@ -63,7 +63,7 @@ func parse(t testing.TB, s string) Version {
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ in, wantErr string }{
-		{in: "1!2.0+local"}, {in: "2024a"}, {in: "1.1.1w"}, {in: "0.0.0.post105+699b871"}, {in: "1_"}, {in: "_"},
+		{in: "1!2.0+local"}, {in: "2024a"}, {in: "1.1.1w"}, {in: "0.0.0.post105+699b871"}, {in: "1_"}, {in: "1._"}, {in: "a_"},
 		{in: "2147483647"}, {in: "000000000000000000000000000000001"}, {in: "1-2"},
 		{in: "", wantErr: "is empty"},
 		{in: "1..2", wantErr: "empty part"},
@@ -77,6 +77,8 @@ func TestParse(t *testing.T) {
 		{in: "1+2+3", wantErr: "more than one '+'"},
 		{in: "+1", wantErr: "nothing but"},
 		{in: "1!", wantErr: "nothing but"},
+		{in: "_", wantErr: "nothing but"},
+		{in: "1!_+2", wantErr: "nothing but"},
 		{in: "!1", wantErr: "epoch"},
 		{in: "a!1", wantErr: "epoch"},
 		{in: "1+2!3", wantErr: "epoch"},
