@@ -92,12 +92,13 @@ func isPurl(s string) bool {
 	return !hasQuery || isQuery(query)
 }
 
-// isQuery reports whether s is KEY=VALUE pairs, each key once.
+// isQuery reports whether s is KEY=VALUE pairs, each key once. The key checksum has a form of its own that
+// clients check, and we do not know it.
 func isQuery(s string) bool {
 	var keys []string
 	for pair := range strings.SplitSeq(s, "&") {
 		key, value, ok := strings.Cut(pair, "=")
-		if !ok || key == "" || key[0] <= '9' || strings.Trim(key, lowerAlnum+"._-") != "" || !isEscaped(value) || slices.Contains(keys, key) {
+		if !ok || key == "" || key[0] <= '9' || strings.Trim(key, lowerAlnum+"._-") != "" || !isEscaped(value) || slices.Contains(keys, key) || key == "checksum" {
 			return false
 		}
 		keys = append(keys, key)
