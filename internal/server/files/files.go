@@ -68,6 +68,10 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) error {
 	if t.kind == nothing || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nothingHere()
 	}
+	if t.kind == top { // people open it, clients never do; the page finds out who may see what
+		http.Redirect(w, r, "/channels/"+t.channel.String(), http.StatusSeeOther)
+		return nil
+	}
 	ch, err := f.mayRead(r.Context(), t.channel, credential)
 	if err != nil {
 		return err
@@ -76,9 +80,6 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Access-Control-Allow-Origin", "*") // solvers that run in browsers
 	}
 	switch t.kind {
-	case top:
-		http.Redirect(w, r, "/channels/"+ch.Name.String(), http.StatusSeeOther) // people open it, clients never do
-		return nil
 	case notices:
 		return f.notices(w, r, ch)
 	case indexFile:
