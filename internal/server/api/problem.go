@@ -131,9 +131,9 @@ func (s *service) problemResponse() *huma.Response {
 	return &huma.Response{Description: "Refused, or failed", Content: map[string]*huma.MediaType{reply.ProblemType: {Schema: ref}}}
 }
 
-// describe adds what the Go types of other packages do not say.
+// describe adds what the Go types of other packages do not say. Lists in them are absent when empty, never null.
 func describe(schema *huma.Schema, docs map[string]string) {
 	for name, property := range schema.Properties {
-		property.Description = docs[name]
+		property.Description, property.Nullable = docs[name], false
 	}
 }

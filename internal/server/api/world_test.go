@@ -192,6 +192,9 @@ func (w *world) take(t *testing.T, s step) *httptest.ResponseRecorder {
 	if c := got.Header().Get("Cache-Control"); c != "no-store" {
 		t.Errorf("Cache-Control = %q, want no-store", c)
 	}
+	if c := got.Header().Get("X-Content-Type-Options"); c != "nosniff" {
+		t.Errorf("X-Content-Type-Options = %q, want nosniff", c)
+	}
 	if got.Code == http.StatusNoContent {
 		return got
 	}
