@@ -51,6 +51,8 @@ type Roles interface {
 
 // Sessions finds the user of a session.
 type Sessions interface {
+	// Session returns the user of a live session; fault.InvalidToken when it is unknown or ended, or when the
+	// account is disabled.
 	Session(ctx context.Context, h token.Hash, now time.Time) (account.User, error)
 }
 
@@ -58,6 +60,13 @@ type Sessions interface {
 type APITokens interface {
 	APIToken(ctx context.Context, h token.Hash) (account.APIToken, account.User, error)
 	TouchAPIToken(ctx context.Context, id int64, at time.Time) error
+}
+
+// Keys counts API tokens.
+type Keys interface {
+	// UploadKeys counts the live API tokens that may upload to the channel: they have the scope upload, are not
+	// limited to another channel, and belong to a maintainer or owner of it, or to an administrator.
+	UploadKeys(ctx context.Context, channel int64, now time.Time) (int, error)
 }
 
 // PublishTokens finds publish tokens.
@@ -71,6 +80,7 @@ type Access struct {
 	Sessions  Sessions
 	API       APITokens
 	Publishes PublishTokens
+	Keys      Keys
 	Now       func() time.Time
 }
 

@@ -46,11 +46,10 @@ type Store interface {
 	HasUsers(ctx context.Context) (bool, error)
 	// SaveSetup keeps the hash of a new setup link in place of all earlier ones.
 	SaveSetup(ctx context.Context, h token.Hash, at time.Time) error
+	// SetupAlive reports whether a setup link can still be used: it is the last one made, and there is no account.
+	SetupAlive(ctx context.Context, h token.Hash) (bool, error)
 	// SaveSession keeps a session.
 	SaveSession(ctx context.Context, s Session, e audit.Event) error
-	// Session returns the live session and its user; fault.InvalidToken when it is unknown or ended,
-	// or when the account is disabled.
-	Session(ctx context.Context, h token.Hash, now time.Time) (User, error)
 	// EndSession forgets a session; an unknown one is no error.
 	EndSession(ctx context.Context, h token.Hash) error
 }

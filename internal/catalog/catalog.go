@@ -26,9 +26,9 @@ type Package struct {
 	Subdirs []string
 	// Artifacts counts all files, ByCI those that came by a trusted publisher.
 	Artifacts, ByCI int
-	// UpdatedAt is when the last file came.
-	UpdatedAt time.Time
-	// Run is what published the first file of the latest version; zero for an API token.
+	// UpdatedAt is when the last file came, LatestAt when the last file of the latest version did.
+	UpdatedAt, LatestAt time.Time
+	// Run is what published that file of the latest version; zero for an API token.
 	Run trust.Provenance
 }
 
@@ -79,14 +79,28 @@ type Release struct {
 // Totals are the sums over a channel.
 type Totals struct {
 	Packages, Artifacts, ByCI int
+	// Bytes is the size of all artifacts.
+	Bytes int64
 	// LastAt is when the last file came; zero for an empty channel.
 	LastAt time.Time
+	// Subdirs are those that have, or had, files, sorted.
+	Subdirs []string
+}
+
+// Summary is a channel in a list of channels.
+type Summary struct {
+	ChannelID int64
+	Totals
+	// LastName and LastVersion are of the file that came last; empty for an empty channel.
+	LastName, LastVersion string
 }
 
 // Query asks for packages in the order of their names.
 type Query struct {
 	// Channels are those to look in.
 	Channels []int64
+	// Names limits to exactly these, at most MaxNames; nil for any.
+	Names []string
 	// Text limits to names and summaries that hold it, in any letter case.
 	Text string
 	// Subdir limits to packages with files in it.
@@ -99,18 +113,27 @@ type Query struct {
 	Limit int
 }
 
+// MaxNames bounds the names that one query may ask for.
+const MaxNames = 200
+
+// MaxCount is where counting stops: beyond it a list is "more than MaxCount" long.
+const MaxCount = 10_000
+
 // Store reads. One method is one transaction.
 type Store interface {
 	// Packages lists packages by name.
 	Packages(ctx context.Context, q Query) ([]Package, error)
+	// Count counts what Packages would list without a limit; above MaxCount it returns MaxCount+1.
+	Count(ctx context.Context, q Query) (int, error)
 	// Files lists every file of a package, newest first; at most 20,000.
 	Files(ctx context.Context, channelID int64, name string) ([]File, error)
 	// File returns one file; fault.NotFound when there is none.
 	File(ctx context.Context, channelID int64, d conda.Subdir, f conda.Filename) (File, error)
 	// RecentFiles lists the newest files of the channels, without RawIndex.
 	RecentFiles(ctx context.Context, channels []int64, limit int) ([]File, error)
-	// Totals sums up a channel.
+	// Totals sums up a channel, Summaries any number of them at once, without Subdirs; empty ones are missing there.
 	Totals(ctx context.Context, channelID int64) (Totals, error)
+	Summaries(ctx context.Context, channels []int64) ([]Summary, error)
 	// Existing returns those of the "subdir/filename" keys that the channel has.
 	Existing(ctx context.Context, channelID int64, keys []string) ([]string, error)
 }

@@ -94,6 +94,8 @@ type Store interface {
 	Channels(ctx context.Context, account int64, everything bool) ([]Channel, error)
 	// Role returns the account's role in the channel, None for strangers.
 	Role(ctx context.Context, channel, account int64) (Role, error)
+	// Roles returns the account's role in every channel that it is a member of.
+	Roles(ctx context.Context, account int64) (map[int64]Role, error)
 	// Members lists a channel's members by name.
 	Members(ctx context.Context, channel int64) ([]Member, error)
 	// SetMember gives the named account a role; fault.NotFound when there is no such account,

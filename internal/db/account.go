@@ -101,6 +101,13 @@ func (db *DB) SaveSetup(ctx context.Context, h token.Hash, at time.Time) error {
 	})
 }
 
+// SetupAlive implements account.Store.
+func (db *DB) SetupAlive(ctx context.Context, h token.Hash) (bool, error) {
+	var n int
+	err := db.reader.QueryRowContext(ctx, `SELECT count(*) FROM setup_link WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM account)`, h[:]).Scan(&n)
+	return n > 0, err
+}
+
 // SaveSession implements account.Store.
 func (db *DB) SaveSession(ctx context.Context, s account.Session, e audit.Event) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
@@ -113,7 +120,7 @@ func (db *DB) SaveSession(ctx context.Context, s account.Session, e audit.Event)
 	})
 }
 
-// Session implements account.Store.
+// Session implements access.Sessions.
 func (db *DB) Session(ctx context.Context, h token.Hash, now time.Time) (account.User, error) {
 	var u account.User
 	err := db.reader.QueryRowContext(ctx, `SELECT a.id, a.name, a.admin, a.created_us, a.disabled_us FROM session s JOIN account a ON a.id = s.account_id
@@ -196,6 +203,15 @@ func (db *DB) APITokens(ctx context.Context, user int64) ([]account.APIToken, er
 		*t = row.token()
 		return err
 	}, `SELECT `+tokenColumns+tokenTables+`WHERE t.account_id = $1 ORDER BY t.id DESC`, user)
+}
+
+// UploadKeys implements access.Keys.
+func (db *DB) UploadKeys(ctx context.Context, channelID int64, now time.Time) (n int, err error) {
+	err = db.reader.QueryRowContext(ctx, `SELECT count(*) FROM api_token t JOIN account a ON a.id = t.account_id
+		LEFT JOIN member m ON m.account_id = a.id AND m.channel_id = $1
+		WHERE t.revoked_us IS NULL AND t.expires_us > $2 AND a.disabled_us IS NULL AND t.scopes LIKE '%"upload"%'
+		AND (t.channel_id IS NULL OR t.channel_id = $1) AND (a.admin = 1 OR m.role IN ('owner', 'maintainer'))`, channelID, micros(now)).Scan(&n)
+	return n, err
 }
 
 // RevokeAPIToken implements account.TokenStore.

@@ -42,8 +42,30 @@ func (db *DB) Packages(ctx context.Context, q catalog.Query) ([]catalog.Package,
 		return nil, nil
 	}
 	var p params
-	query := `SELECT c.name, p.name, p.latest_version, p.summary, p.subdirs, p.artifacts, p.by_ci, p.updated_us, a.provenance
-		FROM package p JOIN channel c ON c.id = p.channel_id LEFT JOIN artifact a ON a.id = p.latest_id WHERE p.channel_id IN (` + in(&p, q.Channels) + `)`
+	query := `SELECT c.name, p.name, p.latest_version, p.summary, p.subdirs, p.artifacts, p.by_ci, p.updated_us, a.created_us, a.provenance
+		FROM package p JOIN channel c ON c.id = p.channel_id LEFT JOIN artifact a ON a.id = p.latest_id WHERE ` + wherePackages(&p, q) +
+		` ORDER BY p.name, c.name LIMIT ` + p.add(min(max(q.Limit, 1), 201))
+	return collect(ctx, db.reader, scanPackage, query, p.args...)
+}
+
+// Count implements catalog.Store.
+func (db *DB) Count(ctx context.Context, q catalog.Query) (n int, err error) {
+	if len(q.Channels) == 0 {
+		return 0, nil
+	}
+	var p params
+	query := `SELECT count(*) FROM (SELECT 1 FROM package p JOIN channel c ON c.id = p.channel_id WHERE ` + wherePackages(&p, q) +
+		` LIMIT ` + p.add(catalog.MaxCount+1) + `) AS found`
+	err = db.reader.QueryRowContext(ctx, query, p.args...).Scan(&n)
+	return n, err
+}
+
+// wherePackages is the condition of a query over package p and channel c.
+func wherePackages(p *params, q catalog.Query) string {
+	query := `p.channel_id IN (` + in(p, q.Channels) + `)`
+	if q.Names != nil {
+		query += ` AND p.name IN (` + in(p, append([]string{""}, q.Names[:min(len(q.Names), catalog.MaxNames)]...)) + `)`
+	}
 	if q.Text != "" {
 		mark := p.add(like(q.Text))
 		query += ` AND (p.name LIKE ` + mark + ` ESCAPE '!' OR lower(p.summary) LIKE ` + mark + ` ESCAPE '!')`
@@ -61,16 +83,17 @@ func (db *DB) Packages(ctx context.Context, q catalog.Query) ([]catalog.Package,
 		name, channel := p.add(q.After), p.add(q.AfterChannel)
 		query += ` AND (p.name > ` + name + ` OR p.name = ` + name + ` AND c.name > ` + channel + `)`
 	}
-	query += ` ORDER BY p.name, c.name LIMIT ` + p.add(min(max(q.Limit, 1), 201))
-	return collect(ctx, db.reader, func(r *sql.Rows, k *catalog.Package) error {
-		var channel string
-		err := r.Scan(&channel, &k.Name, &k.Latest, &k.Summary, jsonText{&k.Subdirs}, &k.Artifacts, &k.ByCI, when{&k.UpdatedAt}, jsonText{&k.Run})
-		if err != nil {
-			return err
-		}
-		k.Channel, err = conda.ParseChannel(channel)
+	return query
+}
+
+func scanPackage(r *sql.Rows, k *catalog.Package) error {
+	var channel string
+	err := r.Scan(&channel, &k.Name, &k.Latest, &k.Summary, jsonText{&k.Subdirs}, &k.Artifacts, &k.ByCI, when{&k.UpdatedAt}, when{&k.LatestAt}, jsonText{&k.Run})
+	if err != nil {
 		return err
-	}, query, p.args...)
+	}
+	k.Channel, err = conda.ParseChannel(channel)
+	return err
 }
 
 // maxFiles bounds the files of one package that are read at once.
@@ -160,9 +183,37 @@ func (db *DB) RecentFiles(ctx context.Context, channels []int64, limit int) ([]c
 // Totals implements catalog.Store.
 func (db *DB) Totals(ctx context.Context, channelID int64) (catalog.Totals, error) {
 	var t catalog.Totals
-	err := db.reader.QueryRowContext(ctx, `SELECT count(*), coalesce(CAST(sum(artifacts) AS BIGINT), 0), coalesce(CAST(sum(by_ci) AS BIGINT), 0), max(updated_us) FROM package WHERE channel_id = $1`, channelID).
-		Scan(&t.Packages, &t.Artifacts, &t.ByCI, when{&t.LastAt})
+	err := db.read(ctx, func(tx *sql.Tx) (err error) {
+		err = tx.QueryRowContext(ctx, `SELECT `+sums+` FROM package p WHERE p.channel_id = $1`, channelID).Scan(sumsOf(&t)...)
+		if err != nil {
+			return fmt.Errorf("totals: %w", err)
+		}
+		t.Subdirs, err = collect(ctx, tx, func(r *sql.Rows, s *string) error { return r.Scan(s) },
+			`SELECT DISTINCT subdir FROM generation WHERE channel_id = $1 ORDER BY 1`, channelID)
+		return err
+	})
 	return t, err
+}
+
+// sums are the totals over package p; a cast, because PostgreSQL adds integers up to a decimal.
+const sums = `count(*), coalesce(CAST(sum(p.artifacts) AS BIGINT), 0), coalesce(CAST(sum(p.by_ci) AS BIGINT), 0),
+	coalesce(CAST(sum(p.bytes) AS BIGINT), 0), max(p.updated_us)`
+
+func sumsOf(t *catalog.Totals) []any {
+	return []any{&t.Packages, &t.Artifacts, &t.ByCI, &t.Bytes, when{&t.LastAt}}
+}
+
+// Summaries implements catalog.Store. What came last is found by one index seek a channel.
+func (db *DB) Summaries(ctx context.Context, channels []int64) ([]catalog.Summary, error) {
+	if len(channels) == 0 {
+		return nil, nil
+	}
+	var p params
+	return collect(ctx, db.reader, func(r *sql.Rows, s *catalog.Summary) error {
+		return r.Scan(append([]any{&s.ChannelID, &s.LastName, &s.LastVersion}, sumsOf(&s.Totals)...)...)
+	}, `SELECT c.id, a.name, a.version, `+sums+` FROM channel c JOIN package p ON p.channel_id = c.id
+		JOIN artifact a ON a.id = (SELECT max(id) FROM artifact WHERE channel_id = c.id)
+		WHERE c.id IN (`+in(&p, channels)+`) GROUP BY c.id, a.name, a.version ORDER BY c.id`, p.args...)
 }
 
 // existsAtOnce bounds the parameters of one statement.

@@ -88,6 +88,21 @@ func role(ctx context.Context, q queryer, channelID, account int64) (channel.Rol
 	return r, err
 }
 
+// Roles implements channel.Store.
+func (db *DB) Roles(ctx context.Context, account int64) (map[int64]channel.Role, error) {
+	type row struct {
+		id   int64
+		role channel.Role
+	}
+	rows, err := collect(ctx, db.reader, func(r *sql.Rows, v *row) error { return r.Scan(&v.id, &v.role) },
+		`SELECT channel_id, role FROM member WHERE account_id = $1`, account)
+	roles := make(map[int64]channel.Role, len(rows))
+	for _, v := range rows {
+		roles[v.id] = v.role
+	}
+	return roles, err
+}
+
 // Members implements channel.Store.
 func (db *DB) Members(ctx context.Context, channelID int64) ([]channel.Member, error) {
 	return collect(ctx, db.reader, func(r *sql.Rows, m *channel.Member) error { return r.Scan(&m.AccountID, &m.Name, &m.Role) },

@@ -191,8 +191,8 @@ func insertArtifact(ctx context.Context, tx *sql.Tx, c publish.Commit, at time.T
 // countPackage keeps the line that lists of packages show of a name.
 func (db *DB) countPackage(ctx context.Context, tx *sql.Tx, c publish.Commit, id int64, at time.Time) error {
 	r := c.Record
-	_, err := tx.ExecContext(ctx, `INSERT INTO package (channel_id, name, latest_version, latest_id, summary, subdirs, artifacts, by_ci, updated_us)
-		VALUES ($1, $2, $3, $4, $5, '[]', 0, 0, $6) ON CONFLICT (channel_id, name) DO NOTHING`, c.Channel.ID, r.Name, r.Version, id, c.About.Summary, micros(at))
+	_, err := tx.ExecContext(ctx, `INSERT INTO package (channel_id, name, latest_version, latest_id, summary, subdirs, artifacts, by_ci, bytes, updated_us)
+		VALUES ($1, $2, $3, $4, $5, '[]', 0, 0, 0, $6) ON CONFLICT (channel_id, name) DO NOTHING`, c.Channel.ID, r.Name, r.Version, id, c.About.Summary, micros(at))
 	if err != nil {
 		return fmt.Errorf("count package: %w", err)
 	}
@@ -211,8 +211,8 @@ func (db *DB) countPackage(ctx context.Context, tx *sql.Tx, c publish.Commit, id
 		subdirs = slices.Insert(subdirs, at, r.Subdir.String())
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE package SET latest_version = $3, latest_id = $4, summary = $5, subdirs = $6, artifacts = artifacts + 1,
-		by_ci = by_ci + $7, updated_us = $8 WHERE channel_id = $1 AND name = $2`,
-		c.Channel.ID, r.Name, latest, latestID, summary, text(subdirs), bit(c.Right.Publish != nil), micros(at))
+		by_ci = by_ci + $7, bytes = bytes + $8, updated_us = $9 WHERE channel_id = $1 AND name = $2`,
+		c.Channel.ID, r.Name, latest, latestID, summary, text(subdirs), bit(c.Right.Publish != nil), r.Size, micros(at))
 	if err != nil {
 		return fmt.Errorf("count package: %w", err)
 	}

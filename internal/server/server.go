@@ -112,7 +112,7 @@ func requestIDs(next http.Handler) http.Handler {
 // routes is every path there is. The clients' paths take any method, because they answer a wrong one by
 // themselves: after a 405 a client sends its whole file again. Everything that is nothing else is a file.
 func (s *Server) routes() http.Handler {
-	may := &access.Access{Roles: s.parts.DB, Sessions: s.parts.DB, API: s.parts.DB, Publishes: s.parts.DB, Now: s.parts.Now}
+	may := &access.Access{Roles: s.parts.DB, Sessions: s.parts.DB, API: s.parts.DB, Publishes: s.parts.DB, Keys: s.parts.DB, Now: s.parts.Now}
 	up := &upload.Uploads{
 		Exchange: s.exchange, Access: may, Channels: s.parts.DB, Audit: s.parts.DB, Log: s.parts.Log,
 		Publish: publish.New(publish.Config{

@@ -132,6 +132,7 @@ CREATE TABLE package (
   subdirs        TEXT NOT NULL,
   artifacts      BIGINT NOT NULL,
   by_ci          BIGINT NOT NULL,
+  bytes          BIGINT NOT NULL,
   updated_us     BIGINT NOT NULL,
   PRIMARY KEY (channel_id, name)
 );
@@ -257,6 +258,7 @@ CREATE TABLE event (
   request_id TEXT NOT NULL
 );
 CREATE INDEX event_channel ON event (channel_id, id);
+CREATE INDEX event_kind ON event (channel_id, kind, id);
 
 -- Blocks and shards are compressed already: trying again would only cost time.
 ALTER TABLE piece ALTER COLUMN block SET STORAGE EXTERNAL;

@@ -131,6 +131,7 @@ CREATE TABLE package (
   subdirs        TEXT NOT NULL,
   artifacts      INTEGER NOT NULL,
   by_ci          INTEGER NOT NULL,
+  bytes          INTEGER NOT NULL,
   updated_us     INTEGER NOT NULL,
   PRIMARY KEY (channel_id, name)
 ) STRICT;
@@ -256,3 +257,4 @@ CREATE TABLE event (
   request_id TEXT NOT NULL
 ) STRICT;
 CREATE INDEX event_channel ON event (channel_id, id);
+CREATE INDEX event_kind ON event (channel_id, kind, id);
