@@ -81,7 +81,7 @@ func readMember(src *source, m member, t *tree, max int64) error {
 		return within(m.name, err)
 	}
 	if err := unpack(fr, raw, t, max); err != nil {
-		if fr.err != nil && fr.err != io.EOF {
+		if fr.err != nil && !errors.Is(fr.err, io.EOF) {
 			err = fr.err
 		}
 		return within(m.name, asFormat(err))
@@ -111,7 +111,7 @@ func readTarBz2(src *source, f conda.Filename, lim Limits, found *contents) erro
 	st := newStream(raw)
 	out := &bounded{r: bzip2.NewReader(st), in: raw, lim: lim, max: lim.InfoBytes + lim.PayloadBytes}
 	if err := t.walk(out); err != nil {
-		if st.err != nil && st.err != io.EOF {
+		if st.err != nil && !errors.Is(st.err, io.EOF) {
 			err = st.err
 		}
 		return within(f.String(), asFormat(err))

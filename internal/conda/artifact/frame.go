@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"math/bits"
 )
@@ -85,7 +86,7 @@ func (f *frame) Read(p []byte) (n int, err error) {
 	}
 	n, err = f.src.Read(p[:min(int64(len(p)), f.left)])
 	f.left -= int64(n)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = bad("its zstd frame is cut short")
 	}
 	f.err = err
@@ -99,7 +100,7 @@ func (f *frame) advance() error {
 		f.sum, f.left = false, 4
 		return nil
 	case f.last:
-		if _, err := f.src.ReadByte(); err != io.EOF {
+		if _, err := f.src.ReadByte(); !errors.Is(err, io.EOF) {
 			if err == nil {
 				err = bad("it has bytes after its zstd frame; write it as exactly one frame")
 			}

@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/bzip2"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func visible(t *testing.T, r io.Reader) map[string]string {
 	files := map[string]string{}
 	for tr := tar.NewReader(r); ; {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return files
 		}
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,8 +126,7 @@ func rawTar(path string, kind byte, data []byte, fix func(h []byte)) []byte {
 		sum += int(c)
 	}
 	copy(h[148:], octal(sum)[5:]+"\x00 ")
-	out := append(h, data...)
-	return append(out, make([]byte, -len(data)&511)...)
+	return slices.Concat(h, data, make([]byte, -len(data)&511))
 }
 
 // octal is n in 11 octal digits.

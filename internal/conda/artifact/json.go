@@ -3,6 +3,7 @@ package artifact
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"strconv"
 	"unicode/utf8"
@@ -71,7 +72,7 @@ func (s *scanner) next() (rune, error) {
 	c, n, err := s.r.ReadRune()
 	s.at += int64(n)
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return end, nil
 	case err != nil:
 		return 0, err

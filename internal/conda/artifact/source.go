@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"context"
 	"hash/crc32"
 	"io"
 )
@@ -12,16 +11,16 @@ const bufferSize = 64 << 10
 // source is the file. It keeps the first failure that is not the file's own fault, because decoders
 // replace errors from below with their own.
 type source struct {
-	ctx  context.Context
-	r    io.ReaderAt
-	size int64
-	err  error
+	r       io.ReaderAt
+	size    int64
+	stopped func() error // why the caller has had enough; nil while it has not
+	err     error
 }
 
-// ReadAt reads all of p or fails. The context is asked at every read.
+// ReadAt reads all of p or fails. The caller is asked at every read whether to go on.
 func (s *source) ReadAt(p []byte, off int64) (int, error) {
 	if s.err == nil {
-		s.err = context.Cause(s.ctx)
+		s.err = s.stopped()
 	}
 	if s.err != nil {
 		return 0, s.err

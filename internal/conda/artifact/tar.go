@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 )
@@ -81,7 +82,7 @@ func (t *tarReader) Read(p []byte) (int, error) {
 	}
 	n, err := t.r.Read(p[:min(int64(len(p)), t.left)])
 	t.left -= int64(n)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		if err = nil; t.left > 0 {
 			err = errCut()
 		}
@@ -96,7 +97,7 @@ func (t *tarReader) block() (bool, error) {
 	rest := t.left + t.pad
 	t.left, t.pad = 0, 0
 	if n, err := io.CopyN(io.Discard, t.r, rest); err != nil {
-		if err == io.EOF && n < rest {
+		if errors.Is(err, io.EOF) && n < rest {
 			err = errCut()
 		}
 		return false, err

@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"errors"
 	"hash/maphash"
 	"io"
 	"strings"
@@ -31,7 +32,7 @@ func (t *tree) walk(r io.Reader) error {
 	tr := &tarReader{r: r}
 	for {
 		e, err := tr.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
