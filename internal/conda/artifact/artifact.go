@@ -6,9 +6,9 @@
 // clients' own readers disagree: some walk a ZIP's local headers and some its directory, some take the
 // first of two equal paths and some the last. What no real package does is refused.
 //
-// Memory does not grow with the package: nothing is allocated because a header says so, all is
-// streamed, and every limit counts bytes that were really there. The largest piece is the window of a
-// zstd frame, 128 MiB at most, cut to what the frame can fill.
+// Memory does not grow with the package, but for a few bytes a path: nothing is allocated because a
+// header says so, all is streamed, and every limit counts bytes that were really there. The largest
+// piece is the window of a zstd frame, 128 MiB at most, cut to what the frame can fill.
 //
 // It must not know where the bytes lie, who sent them, or what the channel allows.
 package artifact
