@@ -42,8 +42,11 @@ type DB struct {
 	lockPublisher string
 	// forShare keeps others from changing what a decision rests on until the commit.
 	forShare string
-	encoder  *repodata.Encoder
-	now      func() time.Time
+	// nameBlob is run by a transaction that is about to name a blob, doubtBlob by one that asks whether any
+	// does: it waits for those. SQLite needs neither, for a transaction ends with its process.
+	nameBlob, doubtBlob string
+	encoder             *repodata.Encoder
+	now                 func() time.Time
 }
 
 // readers is how many connections read SQLite at once, beside the one that writes.
@@ -122,7 +125,11 @@ func OpenPostgres(ctx context.Context, dsn string, now func() time.Time) (*DB, e
 	pool.SetMaxOpenConns(maxConns)
 	pool.SetMaxIdleConns(maxConns)
 	pool.SetConnMaxIdleTime(connIdle)
-	db := &DB{writer: pool, reader: pool, forUpdate: " FOR UPDATE", forShare: " FOR SHARE", lockPublisher: " FOR UPDATE OF p", encoder: repodata.NewEncoder(), now: now}
+	db := &DB{
+		writer: pool, reader: pool, forUpdate: " FOR UPDATE", forShare: " FOR SHARE", lockPublisher: " FOR UPDATE OF p",
+		nameBlob: `SELECT pg_advisory_xact_lock_shared($1)`, doubtBlob: `SELECT pg_advisory_xact_lock($1)`,
+		encoder: repodata.NewEncoder(), now: now,
+	}
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockRetries))
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

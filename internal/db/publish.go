@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,6 +24,9 @@ import (
 func (db *DB) Publish(ctx context.Context, c publish.Commit) (publish.Outcome, error) {
 	var out publish.Outcome
 	err := db.write(ctx, func(tx *sql.Tx) error {
+		if err := lockBlob(ctx, tx, db.nameBlob, c.Record.SHA256); err != nil {
+			return err
+		}
 		place := index.Place{ChannelID: c.Channel.ID, Label: c.Label, Subdir: c.Record.Subdir}
 		ch, err := db.raise(ctx, tx, c.Channel, place, "list "+c.File.String()+" "+hex.EncodeToString(c.Record.SHA256[:]))
 		if err != nil {
@@ -230,11 +234,30 @@ func newer(v, latest string) bool {
 	return version.Compare(v, latest) >= 0
 }
 
-// Referenced implements publish.Store.
+// Referenced implements publish.Store. It waits for transactions that are about to name the blob: when the
+// process that began one is killed, PostgreSQL may have been told to commit it, and still be at it while the
+// next process asks whether the blob can go.
 func (db *DB) Referenced(ctx context.Context, sum [32]byte) (bool, error) {
-	var n int
-	err := db.writer.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM artifact WHERE sha256 = $1 LIMIT 1) AS one`, sum[:]).Scan(&n)
+	n := 0
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		if err := lockBlob(ctx, tx, db.doubtBlob, sum); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM artifact WHERE sha256 = $1 LIMIT 1) AS one`, sum[:]).Scan(&n)
+	})
 	return n > 0, err
+}
+
+// lockBlob locks the name of a blob until the transaction ends. Two blobs with one number wait for one
+// another in vain, which harms nobody.
+func lockBlob(ctx context.Context, tx *sql.Tx, lock string, sum [32]byte) error {
+	if lock == "" {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, lock, int64(binary.BigEndian.Uint64(sum[:]))); err != nil { //nolint:gosec // any number will do
+		return fmt.Errorf("lock blob: %w", err)
+	}
+	return nil
 }
 
 // Located is where the bytes of an artifact are.
