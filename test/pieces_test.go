@@ -68,6 +68,7 @@ type record struct {
 	FileName string `json:"file_name"`
 	URL      string
 	Name     string
+	Version  string
 	SHA256   string
 }
 
