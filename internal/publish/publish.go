@@ -222,7 +222,11 @@ func (r *Received) open(ctx context.Context) (*artifact.Package, error) {
 	limits.Now = r.uploads.Now()
 	pkg, err := artifact.Read(ctx, r.staged, r.size, r.file, limits)
 	if bad, ok := errors.AsType[*artifact.FormatError](err); ok {
-		return nil, fault.Wrap(err, fault.InvalidPackage, "%s is refused: %s", r.file, bad.Why)
+		code := fault.InvalidPackage
+		if bad.Limit {
+			code = fault.TooLarge
+		}
+		return nil, fault.Wrap(err, code, "%s is refused: %s", r.file, bad.Why)
 	} else if err != nil && errors.Is(context.Cause(ctx), errReadTime) {
 		return nil, fault.Wrap(err, fault.InvalidPackage, "%s is refused: it did not unpack within %v.", r.file, readTime)
 	} else if err != nil {
