@@ -157,7 +157,7 @@ func (s *service) fileOf(f catalog.File, inside bool) fileJSON {
 	return fileJSON{
 		Subdir: f.Subdir.String(), Filename: n.String(), URL: s.URL + "/" + f.Channel.String() + "/" + f.Subdir.String() + "/" + url.PathEscape(n.String()),
 		Name: n.Name(), Version: n.Version(), Build: n.Build(), BuildNumber: f.BuildNumber,
-		Depends: each(f.Depends, func(s string) string { return s }), License: f.License,
+		Depends: append([]string{}, f.Depends...), License: f.License,
 		Size: f.Size, SHA256: hex.EncodeToString(f.SHA256[:]), MD5: hex.EncodeToString(f.MD5[:]),
 		BuiltAt: f.BuiltAt, UploadedAt: f.UploadedAt, UploadedBy: uploaderOf(f, inside), Provenance: provenanceOf(f.Run),
 	}

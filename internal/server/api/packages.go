@@ -103,7 +103,7 @@ func (in *packagesInput) check() error {
 
 func packageOf(p catalog.Package) packageJSON {
 	return packageJSON{
-		Name: p.Name, Latest: p.Latest, Summary: p.Summary, Subdirs: each(p.Subdirs, func(s string) string { return s }),
+		Name: p.Name, Latest: p.Latest, Summary: p.Summary, Subdirs: append([]string{}, p.Subdirs...),
 		Artifacts: p.Artifacts, ByCI: p.ByCI, UpdatedAt: p.UpdatedAt, Provenance: provenanceOf(p.Run),
 	}
 }

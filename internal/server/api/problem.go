@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -57,9 +58,7 @@ func (*service) translate(ctx huma.Context, _ string, v any) (any, error) {
 // refuse answers a request that no operation saw.
 func (*service) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e := &refused{err}
-	for name, values := range e.GetHeaders() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), e.GetHeaders())
 	w.Header().Set("Content-Type", reply.ProblemType)
 	w.WriteHeader(e.GetStatus())
 	_ = marshal(w, reply.ProblemOf(r, reply.Refusal(r, err))) // strings and a number: it can be written
