@@ -36,14 +36,14 @@ func New(env []string) *Job {
 	return &Job{Getenv: func(name string) string { return vars[name] }, HTTP: &http.Client{Timeout: 10 * time.Minute}}
 }
 
-// Refusal is an answer that was no success.
-type Refusal struct {
+// RefusedError is an answer that was no success.
+type RefusedError struct {
 	Status int
 	// Text is what the server said.
 	Text string
 }
 
-func (r *Refusal) Error() string { return fmt.Sprintf("HTTP %d: %s", r.Status, r.Text) }
+func (r *RefusedError) Error() string { return fmt.Sprintf("HTTP %d: %s", r.Status, r.Text) }
 
 // maxAnswer bounds what is read of an answer, in bytes.
 const maxAnswer = 1 << 20
@@ -58,7 +58,7 @@ func (j *Job) do(req *http.Request) (string, error) {
 		return "", err
 	}
 	if res.StatusCode/100 != 2 {
-		return "", &Refusal{Status: res.StatusCode, Text: strings.TrimSpace(string(body))}
+		return "", &RefusedError{Status: res.StatusCode, Text: strings.TrimSpace(string(body))}
 	}
 	return string(body), nil
 }

@@ -121,7 +121,7 @@ func (r *fileRow) file() (f catalog.File, err error) {
 	f = r.File
 	copy(f.SHA256[:], r.sha)
 	copy(f.MD5[:], r.md)
-	f.PublisherID, f.BuildNumber = r.publisher.V, uint64(r.buildNumber) //nolint:gosec // stored from a value below 2^63
+	f.PublisherID, f.BuildNumber = r.publisher.V, uint64(r.buildNumber)
 	if r.built != 0 {
 		f.BuiltAt = time.UnixMilli(r.built).UTC()
 	}
@@ -225,15 +225,14 @@ func (db *DB) Existing(ctx context.Context, channelID int64, keys []string) ([]s
 	for len(keys) > 0 {
 		n := min(len(keys), existsAtOnce)
 		var p params
-		query := `SELECT subdir || '/' || filename FROM artifact WHERE channel_id = ` + p.add(channelID) + ` AND (`
+		channel := p.add(channelID)
+		either := make([]string, n)
 		for i, k := range keys[:n] {
 			subdir, filename, _ := strings.Cut(k, "/")
-			if i > 0 {
-				query += ` OR `
-			}
-			query += `(subdir = ` + p.add(subdir) + ` AND filename = ` + p.add(filename) + `)`
+			either[i] = `(subdir = ` + p.add(subdir) + ` AND filename = ` + p.add(filename) + `)`
 		}
-		found, err := collect(ctx, db.reader, func(r *sql.Rows, s *string) error { return r.Scan(s) }, query+`) ORDER BY 1`, p.args...)
+		query := `SELECT subdir || '/' || filename FROM artifact WHERE channel_id = ` + channel + ` AND (` + strings.Join(either, " OR ") + `) ORDER BY 1`
+		found, err := collect(ctx, db.reader, func(r *sql.Rows, s *string) error { return r.Scan(s) }, query, p.args...)
 		if err != nil {
 			return nil, fmt.Errorf("existing: %w", err)
 		}

@@ -184,7 +184,7 @@ func insertArtifact(ctx context.Context, tx *sql.Tx, c publish.Commit, at time.T
 	err = tx.QueryRowContext(ctx, `INSERT INTO artifact (channel_id, subdir, filename, name, version, build, build_number, sha256, md5, size, timestamp_ms,
 			depends, index_json, about, license, created_us, publisher_id, account_id, uploader, provenance)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) RETURNING id`,
-		c.Channel.ID, r.Subdir.String(), c.File.String(), r.Name, r.Version, r.Build, int64(r.BuildNumber), r.SHA256[:], r.MD5[:], r.Size, r.TimestampMS, //nolint:gosec // artifact.Read bounds it
+		c.Channel.ID, r.Subdir.String(), c.File.String(), r.Name, r.Version, r.Build, int64(r.BuildNumber), r.SHA256[:], r.MD5[:], r.Size, r.TimestampMS,
 		text(r.Depends), c.RawIndex, text(c.About), r.License, micros(at), publisher, account, c.Right.Actor().Name, provenance).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("insert artifact: %w", err)
@@ -254,7 +254,7 @@ func lockBlob(ctx context.Context, tx *sql.Tx, lock string, sum [32]byte) error 
 	if lock == "" {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, lock, int64(binary.BigEndian.Uint64(sum[:]))); err != nil { //nolint:gosec // any number will do
+	if _, err := tx.ExecContext(ctx, lock, int64(binary.BigEndian.Uint64(sum[:]))); err != nil {
 		return fmt.Errorf("lock blob: %w", err)
 	}
 	return nil

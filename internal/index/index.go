@@ -64,7 +64,7 @@ type Generation struct {
 // First is generation 0 of a place in a channel that was made at the given time.
 func First(p Place, channelMade time.Time) Generation {
 	h := sha256.New()
-	fmt.Fprintf(h, "sluice generation\x00%d\x00%d\x00%s\x00%s", p.ChannelID, channelMade.UnixMicro(), p.Label, p.Subdir)
+	_, _ = fmt.Fprintf(h, "sluice generation\x00%d\x00%d\x00%s\x00%s", p.ChannelID, channelMade.UnixMicro(), p.Label, p.Subdir)
 	g := Generation{CommittedAt: channelMade}
 	h.Sum(g.Chain[:0])
 	return g
@@ -75,7 +75,7 @@ func (g Generation) Next(at time.Time, change string) Generation {
 	h := sha256.New()
 	h.Write(g.Chain[:])
 	var when [8]byte
-	binary.BigEndian.PutUint64(when[:], uint64(at.UnixMicro())) //nolint:gosec // only hashed
+	binary.BigEndian.PutUint64(when[:], uint64(at.UnixMicro()))
 	h.Write(when[:])
 	h.Write([]byte(change))
 	n := Generation{Number: g.Number + 1, CommittedAt: at}

@@ -180,7 +180,7 @@ const commitTime = 2 * time.Minute
 // is left in the staging area; after an error nothing is visible, except when the database went away in the
 // middle of the commit: then either nothing or everything is.
 func (r *Received) Publish(ctx context.Context, ch channel.Channel, right access.Right) (Outcome, error) {
-	defer r.discard()
+	defer r.discard(ctx)
 	pkg, err := r.open(ctx)
 	if err != nil {
 		return Outcome{}, err
@@ -197,9 +197,9 @@ func (r *Received) Publish(ctx context.Context, ch channel.Channel, right access
 	return r.commit(ctx, r.describe(ch, right, grant, pkg))
 }
 
-func (r *Received) discard() {
+func (r *Received) discard(ctx context.Context) {
 	if err := r.staged.Discard(); err != nil {
-		r.uploads.Log.Error("staged body stays until the next start", "file", r.file.String(), "cause", err)
+		r.uploads.Log.LogAttrs(ctx, slog.LevelError, "staged body stays until the next start", slog.String("file", r.file.String()), slog.Any("cause", err))
 	}
 }
 
@@ -263,7 +263,7 @@ func (r *Received) commit(ctx context.Context, c Commit) (Outcome, error) {
 	out, err := r.uploads.Store.Publish(ctx, c)
 	if err == nil {
 		if err := hold.Settle(); err != nil {
-			r.uploads.Log.Warn("a published blob is looked at again at the next start", "file", c.File.String(), "cause", err)
+			r.uploads.Log.LogAttrs(ctx, slog.LevelWarn, "a published blob is looked at again at the next start", slog.String("file", c.File.String()), slog.Any("cause", err))
 		}
 		return out, nil
 	}

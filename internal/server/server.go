@@ -184,7 +184,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	if err := s.parts.DB.Ping(ctx); err != nil {
-		s.parts.Log.Error("not ready", "cause", err)
+		s.parts.Log.LogAttrs(ctx, slog.LevelError, "not ready", slog.Any("cause", err))
 		answer.Ready, answer.Problem, status = false, "the database cannot be written", http.StatusServiceUnavailable
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -208,9 +208,9 @@ func (s *Server) sweep(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if rows, err := s.parts.DB.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.parts.Log.Error("sweep failed", "cause", err)
+			s.parts.Log.LogAttrs(ctx, slog.LevelError, "sweep failed", slog.Any("cause", err))
 		} else if rows > 0 {
-			s.parts.Log.Debug("swept", "rows", rows)
+			s.parts.Log.LogAttrs(ctx, slog.LevelDebug, "swept", slog.Int64("rows", rows))
 		}
 		select {
 		case <-tick.C:

@@ -63,7 +63,10 @@ func (f Finder) Find(r *http.Request) (access.Principal, error) {
 // Credential is the token that came with a request, as Bearer or as the password of Basic; "" when none that
 // can be read came. It is for the clients' protocols, which know no cookies.
 func Credential(r *http.Request) string {
-	s, _ := bearer(r, r.Header.Get("Authorization"))
+	s, ok := bearer(r, r.Header.Get("Authorization"))
+	if !ok {
+		return ""
+	}
 	return s
 }
 

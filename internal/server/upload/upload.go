@@ -178,6 +178,6 @@ func (u *Uploads) note(ctx context.Context, a *attempt, err error) {
 		Subject: subject, Sentence: f.Detail, Code: string(f.Code),
 	})
 	if werr != nil {
-		u.Log.Error("a refusal is missing from the audit log", "request", gate.RequestID(ctx), "cause", werr)
+		u.Log.LogAttrs(ctx, slog.LevelError, "a refusal is missing from the audit log", slog.String("request", gate.RequestID(ctx)), slog.Any("cause", werr))
 	}
 }
