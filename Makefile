@@ -46,7 +46,7 @@ vulncheck: ## known vulnerabilities in what we depend on
 
 .PHONY: unit
 unit: $(STAMPS)/debian $(STAMPS)/python ## Go tests with the race detector
-	go test -race -shuffle=on $(ONLY) $(UNIT)
+	go test -race -shuffle=on -timeout 20m $(ONLY) $(UNIT)
 
 .PHONY: e2e
 e2e: setup ## the server with real clients, a real browser, real databases

@@ -10,6 +10,8 @@
 
 const { parseArgs } = require("node:util");
 const { text } = require("node:stream/consumers");
+
+globalThis.crypto ??= require("node:crypto").webcrypto; // Node 18 has what browsers have, but hides it
 const rattler = require("@conda-org/rattler");
 
 async function solve(args) {
