@@ -49,7 +49,7 @@ unit: $(STAMPS)/debian $(STAMPS)/python ## Go tests with the race detector
 	go test -race -shuffle=on -timeout 20m $(ONLY) $(UNIT)
 
 .PHONY: e2e
-e2e: setup ## the server with real clients, a real browser, real databases
+e2e: clients ## the server with real clients, a real browser, real databases
 	go test -shuffle=on -timeout 30m $(ONLY) $(E2E)
 
 .PHONY: fuzz
