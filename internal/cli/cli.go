@@ -50,10 +50,12 @@ const (
 	exitUsage  = 2
 )
 
-// Main runs one command and returns its exit code. SIGINT and SIGTERM end it in order.
+// Main runs one command and returns its exit code. SIGINT and SIGTERM end it in order. A second one has its
+// default effect, there and then: what is acknowledged survives that, and the next start takes up the rest.
 func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop)
 	return Run(ctx, args, Streams{In: in, Out: out, Err: errOut})
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"syscall"
 	"time"
 
@@ -44,6 +45,8 @@ type running struct {
 	data   *data
 	http   *http.Server
 	failed chan error
+	// busy counts the requests that are being answered.
+	busy sync.WaitGroup
 	// endJobs ends what goes on beside the requests; jobs is closed when it has ended.
 	endJobs context.CancelFunc
 	jobs    chan struct{}
@@ -124,7 +127,7 @@ func (r *running) serve(ctx context.Context, l net.Listener) {
 	// A signal must not cut the uploads that it should let finish, so requests do not inherit its context.
 	base := context.WithoutCancel(ctx)
 	r.http = &http.Server{
-		Handler: r.server.Handler(), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		Handler: r.counted(r.server.Handler()), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
 	}
@@ -135,6 +138,15 @@ func (r *running) serve(ctx context.Context, l net.Listener) {
 		r.server.Run(jobs)
 	}()
 	go func() { r.failed <- r.http.Serve(l) }()
+}
+
+// counted counts requests in and out, so that what they use is closed after them.
+func (r *running) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.busy.Add(1)
+		defer r.busy.Done()
+		next.ServeHTTP(w, req)
+	})
 }
 
 // greet tells where the server is, and on empty data how to get in.
@@ -164,7 +176,7 @@ func (r *running) wait(ctx context.Context) error {
 	case err := <-r.failed:
 		return errors.Join(err, r.stop())
 	case <-ctx.Done():
-		r.log.Info("stopping", "cause", context.Cause(ctx), "grace", r.cfg.ShutdownGrace)
+		r.log.Info("stopping; a second signal ends at once", "cause", context.Cause(ctx), "grace", r.cfg.ShutdownGrace)
 		return r.stop()
 	}
 }
@@ -178,8 +190,23 @@ func (r *running) stop() error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		r.log.Warn("requests were cut: they did not end within the grace", "grace", r.cfg.ShutdownGrace)
 		err = r.http.Close()
+		r.clear()
 	}
 	r.endJobs()
 	<-r.jobs
 	return errors.Join(err, r.data.Close())
+}
+
+// clearTime is how long requests whose connections were cut may take to clear away what they staged.
+const clearTime = 10 * time.Second
+
+// clear waits for them. A commit that has begun goes to its end.
+func (r *running) clear() {
+	done := make(chan struct{})
+	go func() { defer close(done); r.busy.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(clearTime):
+		r.log.Warn("requests are still at work: the next start takes up what they leave")
+	}
 }

@@ -169,10 +169,10 @@ func (s *Server) Kill() {
 	<-s.ended
 }
 
-// Signal sends a signal.
+// Signal sends a signal, unless the process is gone.
 func (s *Server) Signal(t testing.TB, sig syscall.Signal) {
 	t.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
+	if err := s.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Fatal(err)
 	}
 }
