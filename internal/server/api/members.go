@@ -7,7 +7,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"sluice/internal/account"
-	"sluice/internal/audit"
 	"sluice/internal/channel"
 	"sluice/internal/fault"
 	"sluice/internal/server/caller"
@@ -104,8 +103,7 @@ func (s *service) setMember(ctx context.Context, in *setMemberInput) (*memberOut
 	if err := noSuchName(in.Name); err != nil {
 		return nil, err
 	}
-	e := s.memberEvent(ctx, ch, in.Name, audit.MemberSet, "made "+in.Name+" "+withArticle(role)+" of channel "+ch.Name.String())
-	if err := s.Channels.Store.SetMember(ctx, ch.ID, in.Name, role, e); err != nil {
+	if err := s.Channels.SetMember(ctx, caller.From(ctx).Actor(), ch, in.Name, role); err != nil {
 		return nil, err
 	}
 	return &memberOutput{Body: memberJSON{Name: in.Name, Role: string(role)}}, nil
@@ -119,15 +117,7 @@ func (s *service) removeMember(ctx context.Context, in *memberInput) (*struct{},
 	if err := noSuchName(in.Name); err != nil {
 		return nil, err
 	}
-	e := s.memberEvent(ctx, ch, in.Name, audit.MemberRemoved, "took "+in.Name+" out of channel "+ch.Name.String())
-	return nil, s.Channels.Store.RemoveMember(ctx, ch.ID, in.Name, e)
-}
-
-func (s *service) memberEvent(ctx context.Context, ch channel.Channel, name string, k audit.Kind, sentence string) audit.Event {
-	return audit.Event{
-		At: s.Now(), Kind: k, Actor: caller.From(ctx).Actor(), ChannelID: ch.ID, Channel: ch.Name.String(),
-		Subject: name, Sentence: sentence, RequestID: audit.Request(ctx),
-	}
+	return nil, s.Channels.RemoveMember(ctx, caller.From(ctx).Actor(), ch, in.Name)
 }
 
 // noSuchName refuses a name in a path that no account can have.
@@ -136,13 +126,6 @@ func noSuchName(name string) error {
 		return fault.New(fault.NotFound, "There is no account %s here.", fault.OneLine(name, maxShown))
 	}
 	return nil
-}
-
-func withArticle(r channel.Role) string {
-	if r == channel.Owner {
-		return "an owner"
-	}
-	return "a " + string(r)
 }
 
 func memberOf(m channel.Member) memberJSON { return memberJSON{Name: m.Name, Role: string(m.Role)} }
