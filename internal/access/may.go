@@ -109,7 +109,7 @@ func (a *Access) MayAdminister(p Principal) error {
 	case !p.User.Admin:
 		return fault.New(fault.NotPermitted, "Only administrators of this server may do this.")
 	}
-	return scope(p, account.Manage)
+	return unlimited(p)
 }
 
 // MaySelf decides whether p may act for its own account: make channels, list and make its tokens.
@@ -119,10 +119,8 @@ func (a *Access) MaySelf(p Principal) error {
 		return fault.New(fault.NotPermitted, "A publish token only uploads.")
 	case p.Anonymous():
 		return a.nobody(p, "Sign in, or send an API token with the scope manage.")
-	case p.APIToken != nil && p.APIToken.ChannelID != 0:
-		return fault.New(fault.NotPermitted, "The API token \"%s\" is limited to channel %s.", p.APIToken.Name, p.APIToken.Channel)
 	}
-	return scope(p, account.Manage)
+	return unlimited(p)
 }
 
 // Role returns what p is in ch; administrators count as owners everywhere.
@@ -155,6 +153,14 @@ func (a *Access) member(ctx context.Context, p Principal, ch channel.Channel, wa
 		return fault.New(fault.NotPermitted, "The API token \"%s\" is limited to channel %s.", t.Name, t.Channel)
 	}
 	return scope(p, s)
+}
+
+// unlimited decides for what belongs to no channel: a token that is limited to one has no say there.
+func unlimited(p Principal) error {
+	if t := p.APIToken; t != nil && t.ChannelID != 0 {
+		return fault.New(fault.NotPermitted, "The API token \"%s\" is limited to channel %s.", t.Name, t.Channel)
+	}
+	return scope(p, account.Manage)
 }
 
 func scope(p Principal, s account.Scope) error {
