@@ -55,7 +55,7 @@ type fixture struct {
 	token   account.APIToken
 }
 
-func newFixture(t *testing.T, d *db.DB, err error, c *clock) *fixture {
+func newFixture(t testing.TB, d *db.DB, err error, c *clock) *fixture {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
