@@ -64,7 +64,8 @@ type Store interface {
 	Referenced(ctx context.Context, sha256 [32]byte) (bool, error)
 }
 
-// Config is what Uploads are made of. All fields are required.
+// Config is what Uploads are made of. All fields are required. All packages that are read at once share one
+// bounded memory: the others wait with their bytes in the staging area.
 type Config struct {
 	Blobs  blob.Store
 	Store  Store
@@ -73,20 +74,15 @@ type Config struct {
 	Limits artifact.Limits
 	// MaxSize bounds one package, in bytes.
 	MaxSize int64
-	// ReadAtOnce is how many packages are read at a time: each takes a core, and up to 128 MiB for the window
-	// of its compression. The others wait with their bytes in the staging area.
-	ReadAtOnce int
 }
 
 // Uploads is the use case of an upload.
-type Uploads struct {
-	Config
-	reading chan struct{}
-}
+type Uploads struct{ Config }
 
 // New makes the use case.
 func New(c Config) *Uploads {
-	return &Uploads{Config: c, reading: make(chan struct{}, c.ReadAtOnce)}
+	c.Limits.Memory = newMemory(c.Limits)
+	return &Uploads{Config: c}
 }
 
 // Announced is what a client says of a file before it sends it.
@@ -203,19 +199,13 @@ func (r *Received) discard(ctx context.Context) {
 	}
 }
 
-// readTime bounds the reading of one package: bzip2 gives the slowest, and 5 GiB of it unpack in a quarter of that.
+// readTime bounds the reading of one package and the wait for its turn: bzip2 gives the slowest, and 5 GiB of it unpack in a quarter of that.
 const readTime = 30 * time.Minute
 
 var errReadTime = errors.New("the package took too long to read")
 
 // open reads the package out of the staging area.
 func (r *Received) open(ctx context.Context) (*artifact.Package, error) {
-	select {
-	case r.uploads.reading <- struct{}{}:
-		defer func() { <-r.uploads.reading }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, readTime, errReadTime)
 	defer cancel()
 	limits := r.uploads.Limits

@@ -117,7 +117,7 @@ func (s *Server) routes() http.Handler {
 		Exchange: s.exchange, Access: may, Channels: s.parts.DB, Audit: s.parts.DB, Log: s.parts.Log,
 		Publish: publish.New(publish.Config{
 			Blobs: s.parts.Blobs, Store: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now, Limits: artifact.DefaultLimits(),
-			MaxSize: int64(s.parts.Config.UploadMax), ReadAtOnce: runtime.NumCPU(),
+			MaxSize: int64(s.parts.Config.UploadMax),
 		}),
 	}
 	pages := web.New(web.Deps{

@@ -80,6 +80,11 @@ func readMember(src *source, m member, t *tree, max int64) error {
 	if err != nil {
 		return within(m.name, err)
 	}
+	release, err := src.hold(t.lim, int64(fr.window))
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := unpack(fr, raw, t, max); err != nil {
 		if fr.err != nil && !errors.Is(fr.err, io.EOF) {
 			err = fr.err
@@ -107,6 +112,11 @@ func unpack(fr *frame, raw *counted, t *tree, max int64) error {
 func readTarBz2(src *source, f conda.Filename, lim Limits, found *contents) error {
 	t := newTree(lim, found)
 	t.info, t.payload = true, true
+	release, err := src.hold(lim, 0)
+	if err != nil {
+		return err
+	}
+	defer release()
 	raw := src.section(0, src.size)
 	st := newStream(raw)
 	out := &bounded{r: bzip2.NewReader(st), in: raw, lim: lim, max: lim.InfoBytes + lim.PayloadBytes}

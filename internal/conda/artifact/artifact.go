@@ -48,7 +48,10 @@ func Read(ctx context.Context, r io.ReaderAt, size int64, f conda.Filename, lim 
 	if f.IsZero() || lim.Now.IsZero() {
 		return nil, errors.New("read package: no file name or no clock given")
 	}
-	src := &source{r: r, size: size, stopped: func() error { return context.Cause(ctx) }}
+	src := &source{
+		r: r, size: size, stopped: func() error { return context.Cause(ctx) },
+		acquire: func(n int64) error { return lim.Memory.Acquire(ctx, n) },
+	}
 	found := &contents{lim: lim}
 	var err error
 	if f.Ext() == conda.ExtConda {

@@ -27,6 +27,7 @@ const (
 // allocate the window at once: a level-22 package of a few kilobytes would cost 128 MiB.
 type frame struct {
 	src     *bufio.Reader
+	window  uint64 // that its decoder will hold
 	pending []byte // of the frame, to be handed out first
 	left    int64  // of the current block or of the checksum
 	last    bool   // the current block is the last one
@@ -57,6 +58,7 @@ func newFrame(src io.Reader, packed, maxWindow int64) (*frame, error) {
 	}
 	h.shrink(uint64(packed))
 	f.sum = h.sum
+	f.window = h.rounded()
 	f.pending = h.bytes()
 	return f, nil
 }
@@ -192,6 +194,9 @@ func (h *frameHeader) shrink(packed uint64) {
 	h.window = min(h.window, max(most, minWindow))
 }
 
+// rounded is the window as a power of two, at least 1 KiB, which is the smallest there is.
+func (h *frameHeader) rounded() uint64 { return 1 << max(bits.Len64(max(h.window, 1)-1), 10) }
+
 // bytes returns a frame header with that window, rounded up to a power of two. It never makes a single
 // segment of the frame, because then the window is the content size.
 func (h *frameHeader) bytes() []byte {
@@ -203,8 +208,7 @@ func (h *frameHeader) bytes() []byte {
 	if h.known {
 		descriptor |= 3 << 6
 	}
-	log := max(bits.Len64(max(h.window, 1)-1), 10)
-	b = append(b, descriptor, byte(log-10)<<3)
+	b = append(b, descriptor, byte(bits.Len64(h.rounded())-1-10)<<3)
 	if h.known {
 		b = le.AppendUint64(b, h.content)
 	}

@@ -1,6 +1,9 @@
 package artifact
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Limits bound what Read takes. All sizes count decompressed bytes. Start from DefaultLimits.
 type Limits struct {
@@ -21,7 +24,24 @@ type Limits struct {
 	RatioFrom, Ratio int64
 	// Window bounds the window of a zstd frame. Clients take 128 MiB and no more.
 	Window int64
+	// Memory is what all packages that are read at once share; nil bounds nothing.
+	Memory Memory
 }
+
+// Memory is a number of bytes that callers take from and give back: a window must be held whole while its
+// frame is read, and several packages at once would hold several. It must have room for MostMemory.
+type Memory interface {
+	// Acquire takes n bytes, waiting for them in turn; its error is that of ctx.
+	Acquire(ctx context.Context, n int64) error
+	// Release gives them back.
+	Release(n int64)
+}
+
+// readerMemory is what one reader takes beside a window: buffers, small files, and its paths.
+const readerMemory = 8 << 20
+
+// MostMemory is the most that Read takes of lim.Memory at once, in bytes.
+func (lim Limits) MostMemory() int64 { return readerMemory + lim.Window }
 
 // DefaultLimits are those of the channel format's reference: far above real packages, far below what
 // hurts. Now is not set.

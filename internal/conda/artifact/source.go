@@ -13,8 +13,21 @@ const bufferSize = 64 << 10
 type source struct {
 	r       io.ReaderAt
 	size    int64
-	stopped func() error // why the caller has had enough; nil while it has not
+	stopped func() error        // why the caller has had enough; nil while it has not
+	acquire func(n int64) error // waits for memory
 	err     error
+}
+
+// hold takes the memory that it needs to read with such a window, and returns how to give it back.
+func (s *source) hold(lim Limits, window int64) (release func(), err error) {
+	if lim.Memory == nil {
+		return func() {}, nil
+	}
+	n := readerMemory + min(window, lim.Window)
+	if s.err = s.acquire(n); s.err != nil {
+		return nil, s.err
+	}
+	return func() { lim.Memory.Release(n) }, nil
 }
 
 // ReadAt reads all of p or fails. The caller is asked at every read whether to go on.

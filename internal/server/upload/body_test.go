@@ -36,7 +36,7 @@ func newUploads(t testing.TB) (*publish.Uploads, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return publish.New(publish.Config{Blobs: blobs, MaxSize: 1 << 10, ReadAtOnce: 1}), dir
+	return publish.New(publish.Config{Blobs: blobs, MaxSize: 1 << 10}), dir
 }
 
 func staged(t testing.TB, dir string) []string {
