@@ -65,6 +65,10 @@ fuzz: ## each fuzz target for FUZZTIME=30s
 bench: $(STAMPS)/debian ## benchmarks, those that match BENCH=.
 	go test -run '^$$' -bench '$(BENCH)' -benchmem $(or $(PKG),./...)
 
+.PHONY: load
+load: ## packages of a gigabyte through the server, and the memory it takes: minutes, and 3 GB of disk
+	go test -count=1 -v -timeout 30m -run Large ./test/load -large
+
 .PHONY: screenshots
 screenshots: setup ## the pages in a real browser, as pictures below test/out
 	go test -count=1 -run 'Browser' ./test/...

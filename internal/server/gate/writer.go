@@ -16,7 +16,7 @@ type writer struct {
 	status int   // 0 until the header is written
 	bytes  int64
 
-	aborted bool // the connection is cut
+	aborted bool // the connection is cut, or its other end did not take the whole
 }
 
 // chunkOf is how much must get through in each stall: 4 KiB a second, in pieces that are neither too
@@ -71,6 +71,7 @@ func (w *writer) Write(p []byte) (n int, err error) {
 		n += m
 	}
 	w.bytes += int64(n)
+	w.aborted = w.aborted || err != nil
 	return n, err
 }
 
@@ -109,6 +110,7 @@ func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
 		}
 	}
 	w.bytes += n
+	w.aborted = w.aborted || err != nil
 	return n, err
 }
 
