@@ -42,6 +42,12 @@ type Store interface {
 	UserByName(ctx context.Context, name string) (User, string, error)
 	// Users lists all accounts by name.
 	Users(ctx context.Context) ([]User, error)
+	// SetPassword replaces the password hash of the named account and ends its sessions; fault.NotFound when
+	// there is no such account.
+	SetPassword(ctx context.Context, name, password string, e audit.Event) error
+	// SetDisabled shuts an account, or opens it again with the zero time. A shut one cannot sign in, its
+	// sessions end, and its API tokens are not taken. fault.NotFound when there is no such account.
+	SetDisabled(ctx context.Context, name string, at time.Time, e audit.Event) error
 	// HasUsers reports whether any account exists.
 	HasUsers(ctx context.Context) (bool, error)
 	// SaveSetup keeps the hash of a new setup link in place of all earlier ones.
@@ -102,6 +108,28 @@ func (a *Accounts) Create(ctx context.Context, by audit.Actor, name, password st
 	return a.Store.CreateUser(ctx, u, hashed, link, audit.Event{
 		At: u.CreatedAt, Kind: audit.AccountCreated, Actor: by, Subject: name, Sentence: sentence, RequestID: audit.Request(ctx),
 	})
+}
+
+// SetPassword gives the named account a new password and signs it out everywhere.
+func (a *Accounts) SetPassword(ctx context.Context, by audit.Actor, name, password string) error {
+	hashed, err := a.Passwords.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return a.Store.SetPassword(ctx, name, hashed, a.changed(ctx, by, name, "set a new password of "+name))
+}
+
+// SetDisabled shuts the named account, or opens it again.
+func (a *Accounts) SetDisabled(ctx context.Context, by audit.Actor, name string, disabled bool) error {
+	at, what := time.Time{}, "opened the account "+name+" again"
+	if disabled {
+		at, what = a.Now(), "shut the account "+name
+	}
+	return a.Store.SetDisabled(ctx, name, at, a.changed(ctx, by, name, what))
+}
+
+func (a *Accounts) changed(ctx context.Context, by audit.Actor, name, what string) audit.Event {
+	return audit.Event{At: a.Now(), Kind: audit.AccountChanged, Actor: by, Subject: name, Sentence: what, RequestID: audit.Request(ctx)}
 }
 
 // SetupLink makes a new one-time secret for the first account, ends all earlier ones, and returns it.

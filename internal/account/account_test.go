@@ -152,3 +152,48 @@ func TestParseScopes(t *testing.T) {
 		t.Errorf("an unknown scope: %v", err)
 	}
 }
+
+func TestANewPasswordAndAShutAccountEndSessions(t *testing.T) {
+	a, d := newAccounts(t)
+	if _, err := a.Create(t.Context(), audit.Actor{}, "ann", password, false, token.Token{}); err != nil {
+		t.Fatal(err)
+	}
+	signIn := func(password string) (token.Token, error) {
+		_, session, err := a.SignIn(t.Context(), "ann", password)
+		return session, err
+	}
+	alive := func(s token.Token) bool {
+		_, err := d.Session(t.Context(), s.Hash(), time.Now())
+		return err == nil
+	}
+	session, err := signIn(password)
+	if err != nil || !alive(session) {
+		t.Fatal("cannot sign in", err)
+	}
+	if err := a.SetPassword(t.Context(), audit.Actor{}, "ann", "another "+password); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signIn(password); alive(session) || !fault.Is(err, fault.WrongCredentials) {
+		t.Errorf("after a new password: session alive %v, old password %v", alive(session), err)
+	}
+	if session, err = signIn("another " + password); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.SetDisabled(t.Context(), audit.Actor{}, "ann", true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signIn("another " + password); alive(session) || !fault.Is(err, fault.WrongCredentials) {
+		t.Errorf("after shutting: session alive %v, password %v", alive(session), err)
+	}
+	if err := a.SetDisabled(t.Context(), audit.Actor{}, "ann", false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signIn("another " + password); err != nil || alive(session) {
+		t.Errorf("after opening again: %v, old session alive %v", err, alive(session))
+	}
+	for _, err := range []error{a.SetPassword(t.Context(), audit.Actor{}, "eve", password), a.SetDisabled(t.Context(), audit.Actor{}, "eve", true)} {
+		if !fault.Is(err, fault.NotFound) {
+			t.Errorf("an account that is not there: %v", err)
+		}
+	}
+}

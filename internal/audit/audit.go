@@ -28,6 +28,7 @@ const (
 	MemberSet        Kind = "member.set"
 	MemberRemoved    Kind = "member.removed"
 	AccountCreated   Kind = "account.created"
+	AccountChanged   Kind = "account.changed"
 	SignedIn         Kind = "account.signed_in"
 	SignInRefused    Kind = "account.sign_in_refused"
 )

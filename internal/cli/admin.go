@@ -21,7 +21,10 @@ import (
 
 type adminCommand struct {
 	User struct {
-		Add userAddCommand `cmd:"" help:"Make an account."`
+		Add      userAddCommand      `cmd:"" help:"Make an account."`
+		Password userPasswordCommand `cmd:"" help:"Give an account a new password, and sign it out everywhere."`
+		Disable  userDisableCommand  `cmd:"" help:"Shut an account: it cannot sign in, and its API tokens are not taken."`
+		Enable   userEnableCommand   `cmd:"" help:"Open a shut account again."`
 	} `cmd:"" help:"Accounts."`
 	Token struct {
 		Create tokenCreateCommand `cmd:"" help:"Make an API token and print it, once."`
@@ -31,12 +34,17 @@ type adminCommand struct {
 // operator is who works on the data itself.
 var operator = audit.Actor{Kind: audit.Operator, Means: "command line"}
 
+// passwordFlag says where a password comes from when nobody is to be asked.
+type passwordFlag struct {
+	PasswordStdin bool `name:"password-stdin" help:"Read the password from standard input, one line."`
+}
+
 type userAddCommand struct {
 	configFlags
-	Name          string `arg:"" help:"Name of the account: lower-case letters, digits, dashes."`
-	Admin         bool   `help:"The account may do everything on this server."`
-	PasswordStdin bool   `name:"password-stdin" help:"Read the password from standard input, one line."`
-	NoPassword    bool   `name:"no-password" help:"The account cannot sign in, only use tokens made for it."`
+	passwordFlag
+	Name       string `arg:"" help:"Name of the account: lower-case letters, digits, dashes."`
+	Admin      bool   `help:"The account may do everything on this server."`
+	NoPassword bool   `name:"no-password" help:"The account cannot sign in, only use tokens made for it."`
 }
 
 // Run makes the account. Without a terminal and without a flag that says where the password comes from, it
@@ -45,9 +53,11 @@ func (c *userAddCommand) Run(ctx context.Context, s Streams) (err error) {
 	if err := account.CheckName(c.Name); err != nil {
 		return err
 	}
-	password, err := c.password(s)
-	if err != nil {
-		return err
+	password := ""
+	if !c.NoPassword {
+		if password, err = c.password(s, ", or --no-password"); err != nil {
+			return err
+		}
 	}
 	accounts, done, err := openAccounts(ctx, c.configFlags)
 	if err != nil {
@@ -65,23 +75,23 @@ func (c *userAddCommand) Run(ctx context.Context, s Streams) (err error) {
 	return err
 }
 
-func (c *userAddCommand) password(s Streams) (string, error) {
+// password reads a password, from standard input or by asking for it. otherwise names what else could be
+// done where there is nobody to ask.
+func (c *passwordFlag) password(s Streams, otherwise string) (string, error) {
 	switch in, isFile := s.In.(*os.File); {
-	case c.NoPassword:
-		return "", nil
 	case c.PasswordStdin:
 		line, err := bufio.NewReader(io.LimitReader(s.In, account.MaxPassword+2)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("read the password: %w", err)
 		}
 		if line = strings.TrimRight(line, "\r\n"); line == "" {
-			return "", errors.New("no password came on standard input; use --no-password for an account that only uses tokens")
+			return "", errors.New("no password came on standard input")
 		}
 		return line, nil
 	case isFile && term.IsTerminal(int(in.Fd())):
 		return ask(in, s.Err)
 	default:
-		return "", errors.New("there is no terminal to ask for a password: use --password-stdin, or --no-password")
+		return "", errors.New("there is no terminal to ask for a password: use --password-stdin" + otherwise)
 	}
 }
 
@@ -101,6 +111,61 @@ func ask(in *os.File, out io.Writer) (string, error) {
 		return "", errors.New("the two passwords differ; nothing was made")
 	}
 	return typed[0], nil
+}
+
+type userPasswordCommand struct {
+	configFlags
+	passwordFlag
+	Name string `arg:"" help:"Name of the account."`
+}
+
+// Run sets the password.
+func (c *userPasswordCommand) Run(ctx context.Context, s Streams) error {
+	password, err := c.password(s, "")
+	if err != nil {
+		return err
+	}
+	return c.change(ctx, s, "Set the password of "+c.Name+" and ended its sessions.", func(a adminAccounts) error {
+		return a.SetPassword(ctx, operator, c.Name, password)
+	})
+}
+
+type userDisableCommand struct {
+	configFlags
+	Name string `arg:"" help:"Name of the account."`
+}
+
+// Run shuts the account.
+func (c *userDisableCommand) Run(ctx context.Context, s Streams) error {
+	return c.change(ctx, s, "Shut the account "+c.Name+". Open it again with: sluice admin user enable "+c.Name, func(a adminAccounts) error {
+		return a.SetDisabled(ctx, operator, c.Name, true)
+	})
+}
+
+type userEnableCommand struct {
+	configFlags
+	Name string `arg:"" help:"Name of the account."`
+}
+
+// Run opens the account again.
+func (c *userEnableCommand) Run(ctx context.Context, s Streams) error {
+	return c.change(ctx, s, "Opened the account "+c.Name+" again.", func(a adminAccounts) error {
+		return a.SetDisabled(ctx, operator, c.Name, false)
+	})
+}
+
+// change opens the data, changes an account and says so.
+func (f configFlags) change(ctx context.Context, s Streams, done string, do func(adminAccounts) error) (err error) {
+	accounts, shut, err := openAccounts(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shut()) }()
+	if err := do(accounts); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.Out, done)
+	return err
 }
 
 type tokenCreateCommand struct {

@@ -68,7 +68,7 @@ func (db *DB) UserByName(ctx context.Context, name string) (account.User, string
 	err := db.reader.QueryRowContext(ctx, `SELECT `+userColumns+`, password FROM account WHERE name = $1`, name).
 		Scan(append(scanUser(&u), &password)...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return u, "", fault.New(fault.NotFound, "There is no account %s here.", fault.OneLine(name, 60))
+		return u, "", noAccount(name)
 	} else if err != nil {
 		return u, "", fmt.Errorf("account by name: %w", err)
 	}
@@ -79,6 +79,37 @@ func (db *DB) UserByName(ctx context.Context, name string) (account.User, string
 func (db *DB) Users(ctx context.Context) ([]account.User, error) {
 	return collect(ctx, db.reader, func(r *sql.Rows, u *account.User) error { return r.Scan(scanUser(u)...) },
 		`SELECT `+userColumns+` FROM account ORDER BY name`)
+}
+
+// SetPassword implements account.Store.
+func (db *DB) SetPassword(ctx context.Context, name, password string, e audit.Event) error {
+	return db.changeUser(ctx, name, `UPDATE account SET password = $2 WHERE name = $1 RETURNING id`, password, e)
+}
+
+// SetDisabled implements account.Store.
+func (db *DB) SetDisabled(ctx context.Context, name string, at time.Time, e audit.Event) error {
+	return db.changeUser(ctx, name, `UPDATE account SET disabled_us = $2 WHERE name = $1 RETURNING id`, micros(at), e)
+}
+
+// changeUser changes one column of an account and signs it out everywhere.
+func (db *DB) changeUser(ctx context.Context, name, update string, value any, e audit.Event) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		var id int64
+		err := tx.QueryRowContext(ctx, update, name, value).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return noAccount(name)
+		} else if err != nil {
+			return fmt.Errorf("change account: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM session WHERE account_id = $1`, id); err != nil {
+			return fmt.Errorf("end sessions: %w", err)
+		}
+		return db.appendEvent(ctx, tx, e)
+	})
+}
+
+func noAccount(name string) error {
+	return fault.New(fault.NotFound, "There is no account %s here.", fault.OneLine(name, 60))
 }
 
 // HasUsers implements account.Store.

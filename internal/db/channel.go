@@ -142,7 +142,7 @@ func (db *DB) changeMember(ctx context.Context, channelID int64, name string, e 
 		}
 		err := tx.QueryRowContext(ctx, `SELECT id FROM account WHERE name = $1`, name).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
-			return fault.New(fault.NotFound, "There is no account %s here.", fault.OneLine(name, 60))
+			return noAccount(name)
 		} else if err != nil {
 			return fmt.Errorf("account of member: %w", err)
 		}
