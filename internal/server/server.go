@@ -134,7 +134,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc(upload.UploadPath, up.Upload)
 	mux.Handle("/api/v1/", sameSite(programs))
 	for _, path := range web.Paths() {
-		mux.Handle(path, sameSite(pages))
+		mux.Handle(path, pages)
 	}
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { reply.Text(w, http.StatusOK, "alive") })
 	mux.HandleFunc("/readyz", s.ready)

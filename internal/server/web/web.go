@@ -6,6 +6,7 @@ package web
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"sluice/internal/access"
@@ -13,6 +14,11 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/channel"
+	"sluice/internal/fault"
+	"sluice/internal/server/caller"
+	"sluice/internal/server/gate"
+	"sluice/internal/server/web/page"
+	"sluice/internal/server/web/static"
 	"sluice/internal/trust"
 )
 
@@ -34,8 +40,76 @@ type Deps struct {
 
 // Paths are the patterns, for the server's ServeMux, of everything that New serves. None holds a method.
 func Paths() []string {
-	return []string{"/{$}", "/channels", "/channels/", "/search", "/account/", "/setup", "/sign-in", "/sign-out", "/static/"}
+	return []string{"/{$}", "/channels", "/channels/", "/search", "/account/", "/setup", "/sign-in", "/sign-out", staticPath}
 }
 
-// New makes the handler of all pages.
-func New(Deps) http.Handler { return http.NotFoundHandler() }
+const staticPath = "/static/"
+
+// site is the pages at work.
+type site struct {
+	Deps
+	// https says that the public address is one, host is its host with the port.
+	https bool
+	host  string
+	// style is the path of the style sheet.
+	style string
+	tries *tries
+}
+
+// New makes the handler of all pages. It finds its callers by itself, refuses what pages of other sites send in
+// a user's name, and answers everything, refusals too, with a page.
+func New(d Deps) http.Handler {
+	s := &site{Deps: d, https: strings.HasPrefix(d.URL, "https://"), tries: newTries()}
+	_, s.host, _ = strings.Cut(d.URL, "://")
+	name, _ := static.CSS()
+	s.style = staticPath + name
+	mux := http.NewServeMux()
+	for path, take := range s.routes() {
+		mux.Handle(path, s.methods(take))
+	}
+	mux.Handle("/", http.HandlerFunc(s.nothing))
+	who := caller.Finder{Access: d.Access, HTTPS: s.https}
+	return gate.Pages(who.Middleware(s.fail, s.sameSite(mux)))
+}
+
+// sameSite refuses requests that a page of another site makes with the user's cookie.
+func (s *site) sameSite(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, fault.New(fault.CrossSite, "Another site tried to act in your name here; nothing was done. If it was you, open the page here and try again."))
+	}))
+	return guard.Handler(next)
+}
+
+// takes are the handlers of a path: show answers GET and HEAD, act answers POST. Either may be nil.
+type takes struct{ show, act handler }
+
+// routes is every page there is.
+func (s *site) routes() map[string]takes {
+	const channelPath = "/channels/{channel}"
+	const packagePath = channelPath + "/packages/{package}"
+	const publishersPath = channelPath + "/publishers"
+	return map[string]takes{
+		"/{$}":              {show: s.home},
+		"/channels":         {show: s.goHome},
+		page.SearchPath:     {show: s.search},
+		page.SetupPath:      {show: s.setup, act: s.makeFirst},
+		page.SignInPath:     {show: s.signIn, act: s.doSignIn},
+		page.SignOutPath:    {act: s.signOut},
+		page.NewChannelPath: {show: s.newChannel, act: s.makeChannel},
+
+		page.TokensPath:                  {show: s.tokens, act: s.makeToken},
+		page.TokensPath + "/{id}/revoke": {show: s.askRevoke, act: s.revoke},
+
+		channelPath:                         {show: s.channel},
+		channelPath + "/audit":              {show: s.audit},
+		packagePath:                         {show: s.latest},
+		packagePath + "/versions":           {show: s.versions},
+		packagePath + "/versions/{version}": {show: s.version},
+		publishersPath:                      {show: s.publishers, act: s.addPublisher},
+		publishersPath + "/{id}":            {show: s.publishers},
+		publishersPath + "/{id}/workflow":   {show: s.workflow},
+		publishersPath + "/{id}/remove":     {show: s.askRemove, act: s.removePublisher},
+		staticPath + "{name}":               {show: s.sheet},
+	}
+}

@@ -51,3 +51,11 @@ func (v AuditView) days() iter.Seq2[time.Time, []AuditEvent] {
 func (v AuditView) choices() []Choice {
 	return append([]Choice{{"", "Everything"}}, v.Kinds...)
 }
+
+// word follows the number of events.
+func (v AuditView) word() string {
+	if v.Paging.Total == 0 && len(v.Events) == 1 {
+		return " event"
+	}
+	return " events"
+}

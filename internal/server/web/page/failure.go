@@ -21,10 +21,13 @@ type FailureView struct {
 func Failure(f Frame, status int, request string) FailureView {
 	v := FailureView{Status: status, Request: request}
 	v.Title, v.Sentence = failureWords(status)
-	if status == http.StatusUnauthorized {
+	v.Actions = []Action{{"All channels", HomePath}}
+	switch {
+	case status == http.StatusUnauthorized:
 		v.Actions = []Action{{"Sign in", signInPath(f.Path)}}
-	} else {
-		v.Actions = []Action{{"All channels", HomePath}}
+	case status == http.StatusNotFound && f.User == "":
+		v.Sentence += " Signing in may help."
+		v.Actions = append(v.Actions, Action{"Sign in", signInPath(f.Path)})
 	}
 	return v
 }
@@ -38,7 +41,7 @@ func failureWords(status int) (title, sentence string) {
 	case http.StatusForbidden:
 		return "You may not do this", "An owner of the channel can, or can give you the right to."
 	case http.StatusNotFound:
-		return "There is nothing here", "It does not exist, or you may not see it. Signing in may help."
+		return "There is nothing here", "It does not exist, or you may not see it."
 	case http.StatusMethodNotAllowed:
 		return "This page cannot be used that way", "Go back and begin again."
 	case http.StatusConflict:

@@ -24,3 +24,7 @@ func favicon() templ.SafeURL {
 		"fill='none' stroke='%230A5F72' stroke-width='1.8' stroke-linecap='round'/%3E" +
 		"%3Cpath d='M5.5 4.5h5v4.5h-5z' fill='%230A5F72'/%3E%3C/svg%3E"
 }
+
+// Stamps are the texts by which a page that was made at t names that moment. What is left without them changes
+// only with what the page has to say.
+func Stamps(t time.Time) []string { return []string{machine(t), stamp(t)} }

@@ -69,6 +69,12 @@ func cutSpec(spec string) (name, rest string) {
 	return spec[:i], strings.TrimSpace(spec[i:])
 }
 
+// SpecName is the name of the package that a match spec asks for.
+func SpecName(spec string) string {
+	name, _ := cutSpec(spec)
+	return name
+}
+
 // where says where a dependency comes from, as far as this channel knows.
 func (v PackageView) where(name string) string {
 	switch {

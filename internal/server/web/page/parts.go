@@ -36,7 +36,7 @@ const (
 type Paging struct {
 	// From and To are the places of the first and last row shown, from 1. From is 0 when they are not known.
 	From, To int
-	// Total is the length of the whole list.
+	// Total is the length of the whole list; 0 when it was not counted.
 	Total int
 	// AtLeast says that counting stopped at Total.
 	AtLeast bool
@@ -44,8 +44,11 @@ type Paging struct {
 	First, Next string
 }
 
-// range of the rows shown: "1–50 of 62", "50 of more than 10,000".
+// rows are those shown: "1–50 of 62", "50 of more than 10,000", "50".
 func (p Paging) rows(shown int) string {
+	if p.Total == 0 {
+		return number(shown)
+	}
 	var b strings.Builder
 	if p.From > 0 {
 		b.WriteString(number(p.From) + "–" + number(p.To))

@@ -63,6 +63,7 @@ type Attempt struct {
 	At, Since time.Time
 	Times     int
 	// Repository is "owner/name", Workflow the file's name, Ref the full name of the ref, as the token had them.
+	// All but Repository may be empty.
 	Repository, Workflow, Ref string
 	// Run is the run's number, RunURL its log.
 	Run, RunURL string
@@ -161,7 +162,10 @@ func phrases(list []Phrase, end string) []span {
 
 // run is where the attempt came from.
 func (a Attempt) run() []span {
-	s := []span{{text: show(a.Repository), style: strong}, words(" · " + show(a.Workflow))}
+	s := []span{{text: show(a.Repository), style: strong}}
+	if a.Workflow != "" {
+		s = append(s, words(" · "+show(a.Workflow)))
+	}
 	if a.Ref != "" {
 		s = append(s, words(" on "+refWords(a.Ref)))
 	}

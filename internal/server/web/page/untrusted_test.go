@@ -24,9 +24,9 @@ func spoil(v reflect.Value) {
 	case reflect.String:
 		v.SetString(v.String() + evil)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				spoil(v.Field(i))
+		for _, f := range v.Fields() {
+			if f.CanSet() {
+				spoil(f)
 			}
 		}
 	case reflect.Slice:

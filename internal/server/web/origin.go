@@ -1,0 +1,62 @@
+package web
+
+import (
+	"cmp"
+	"strconv"
+
+	"sluice/internal/catalog"
+	"sluice/internal/server/web/page"
+	"sluice/internal/trust"
+)
+
+// origin says how something came, as far as the reader may know: persons are named to insiders of the channel,
+// and what a private repository has on its own site is linked for them alone.
+func origin(run trust.Provenance, uploader string, inside bool) page.Origin {
+	switch {
+	case !run.IsZero():
+		return page.Origin{Run: runOf(run, inside || run.Visibility == "public")}
+	case inside:
+		return page.Origin{Member: uploader}
+	}
+	return page.Origin{}
+}
+
+func runOf(p trust.Provenance, linked bool) page.Run {
+	run := page.Run{
+		Repository: p.Repository, RepositoryID: p.RepositoryID, Workflow: cmp.Or(p.Workflow, "a workflow"),
+		Number: runNumber(p), Attempt: p.RunAttempt, Commit: p.SHA, Ref: p.Ref, Event: p.Event,
+		Environment: p.Environment, Runner: p.Runner,
+	}
+	if linked {
+		run.RepositoryURL, run.WorkflowURL, run.URL, run.CommitURL = p.RepositoryURL(), p.WorkflowURL(), p.RunURL(), p.CommitURL()
+	}
+	return run
+}
+
+// runNumber is the number by which people know the run.
+func runNumber(p trust.Provenance) string { return cmp.Or(p.RunNumber, p.RunID) }
+
+// fileOrigin is the origin of a file, with the rule that let it in where that is still there.
+func fileOrigin(f catalog.File, inside bool, rules map[int64]bool) page.Origin {
+	o := origin(f.Run, f.Uploader, inside)
+	if o.ByCI() && rules[f.PublisherID] {
+		o.Run.Publisher = strconv.FormatInt(f.PublisherID, 10)
+	}
+	return o
+}
+
+// release is the files of one version from one run or person.
+func release(r catalog.Release, inside bool) page.Release {
+	return page.Release{
+		Channel: r.Channel.String(), Package: r.Name, Version: r.Version, Subdirs: r.Subdirs,
+		Origin: origin(r.Run, r.Uploader, inside), At: r.At,
+	}
+}
+
+// row is a package in a list.
+func row(p catalog.Package) page.PackageRow {
+	return page.PackageRow{
+		Channel: p.Channel.String(), Name: p.Name, Summary: p.Summary, Latest: p.Latest, Subdirs: p.Subdirs,
+		Origin: origin(p.Run, "", false), At: p.LatestAt,
+	}
+}
