@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -284,4 +285,43 @@ func TestAddresses(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPeek lets clients read info/index.json out of packages on the server, for which they fetch ranges.
+func TestPeek(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, servertest.New(t, servertest.Options{}))
+	large := pack(t, build.Package{Name: "large", Version: "1.0", Build: "0", Subdir: "noarch", Noarch: "generic", Depends: []string{"hinge"}, Noise: 1 << 20}, conda.ExtConda)
+	small := pack(t, build.Package{Name: "small", Version: "1.0", Build: "0", Subdir: "noarch", Noarch: "generic", Depends: []string{"hinge"}}, conda.ExtConda)
+	old := pack(t, build.Package{Name: "old", Version: "1.0", Build: "0", Subdir: "noarch", Noarch: "generic", Depends: []string{"hinge"}}, conda.ExtTarBz2)
+	w.fill(t, w.forge, large, small, old)
+	for _, tt := range []struct {
+		driver string
+		parcel
+		ranges bool
+	}{
+		{"read.py", large, true}, {"read.py", small, true}, {"read.py", old, false},
+		{"peek.py", large, true}, {"peek.py", small, true}, {"peek.py", old, false},
+	} {
+		t.Run(tt.driver+" "+tt.file, func(t *testing.T) {
+			args := []string{w.channelURL(w.forge) + "/noarch/" + tt.file}
+			if tt.driver == "read.py" {
+				args = append([]string{"inspect"}, args...)
+			}
+			before := len(w.asked())
+			var got struct {
+				Index struct {
+					Name    string
+					Depends []string
+				}
+			}
+			clients.NewUser(t).Drive(t, tt.driver, args...).Into(t, &got)
+			if got.Index.Name != nameOf(t, tt.file) || !slices.Equal(got.Index.Depends, []string{"hinge"}) {
+				t.Errorf("index.json = %+v", got.Index)
+			}
+			if lines := w.asked()[before:]; tt.ranges != slices.Contains(lines, "GET /forge/noarch/"+tt.file+" 206") {
+				t.Errorf("ranges asked for: want %v, got %q", tt.ranges, lines)
+			}
+		})
+	}
 }
