@@ -110,7 +110,7 @@ func (a *Access) Bearer(ctx context.Context, s string) (Principal, error) {
 func (a *Access) Cookie(ctx context.Context, s string) (Principal, error) {
 	t, err := token.Parse(s)
 	if err != nil || t.Kind() != token.Session {
-		return Principal{Rejected: fault.New(fault.InvalidToken, "This session is unknown: sign in again.")}, nil
+		return rejected(Principal{}, fault.Wrap(err, fault.InvalidToken, "This session is unknown: sign in again."))
 	}
 	u, err := a.Sessions.Session(ctx, t.Hash(), a.Now())
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/vmihailenco/msgpack/v5"
@@ -89,12 +90,15 @@ func shardedNames(ctx context.Context, subdir string) (map[string]bool, error) {
 	return names, nil
 }
 
+// reader reads back from a server on this machine.
+var reader = &http.Client{Timeout: time.Minute}
+
 func get(ctx context.Context, address string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := reader.Do(req)
 	if err != nil {
 		return nil, err
 	}

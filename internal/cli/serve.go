@@ -118,7 +118,7 @@ func openBlobs(ctx context.Context, d *data, log *slog.Logger) (*blob.Folder, er
 		return nil, fmt.Errorf("take up what the last run left: %w", err)
 	}
 	if unfinished > 0 {
-		log.Info("removed what unfinished uploads left", "files", unfinished)
+		log.LogAttrs(ctx, slog.LevelInfo, "removed what unfinished uploads left", slog.Int("files", unfinished))
 	}
 	return blobs, nil
 }
@@ -151,7 +151,8 @@ func (r *running) counted(next http.Handler) http.Handler {
 
 // greet tells where the server is, and on empty data how to get in.
 func (r *running) greet(ctx context.Context, out io.Writer) error {
-	r.log.Info("serving", "url", r.cfg.URL, "listen", r.cfg.Listen, "audience", r.cfg.Audience(), "data", r.data.folder.Path())
+	r.log.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("url", r.cfg.URL), slog.String("listen", r.cfg.Listen),
+		slog.String("audience", r.cfg.Audience()), slog.String("data", r.data.folder.Path()))
 	link, err := r.server.Accounts.SetupLink(ctx)
 	if err != nil {
 		return err
@@ -176,7 +177,7 @@ func (r *running) wait(ctx context.Context) error {
 	case err := <-r.failed:
 		return errors.Join(err, r.stop())
 	case <-ctx.Done():
-		r.log.Info("stopping; a second signal ends at once", "cause", context.Cause(ctx), "grace", r.cfg.ShutdownGrace)
+		r.log.LogAttrs(ctx, slog.LevelInfo, "stopping; a second signal ends at once", slog.Any("cause", context.Cause(ctx)), slog.Duration("grace", r.cfg.ShutdownGrace))
 		return r.stop()
 	}
 }
@@ -188,7 +189,7 @@ func (r *running) stop() error {
 	defer cancel()
 	err := r.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		r.log.Warn("requests were cut: they did not end within the grace", "grace", r.cfg.ShutdownGrace)
+		r.log.LogAttrs(ctx, slog.LevelWarn, "requests were cut: they did not end within the grace", slog.Duration("grace", r.cfg.ShutdownGrace))
 		err = r.http.Close()
 		r.clear()
 	}

@@ -27,7 +27,7 @@ func newKey(private *rsa.PrivateKey) key {
 
 // jwk is the public half as RFC 7517 writes it.
 func (k key) jwk() map[string]string {
-	e := binary.BigEndian.AppendUint32(nil, uint32(k.private.E)) //nolint:gosec // always 65537
+	e := binary.BigEndian.AppendUint32(nil, uint32(k.private.E)) // always 65537
 	return map[string]string{
 		"kty": "RSA", "alg": "RS256", "use": "sig", "kid": k.id,
 		"n": b64(k.private.N.Bytes()), "e": b64(e[1:]),

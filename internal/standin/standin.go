@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,7 +55,7 @@ func Listen(address string, now func() time.Time) (*Service, error) {
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
 		return nil, fmt.Errorf("stand-in address %q is not a loopback address such as 127.0.0.1:9000", address)
 	}
-	ln, err := net.Listen("tcp", address)
+	ln, err := net.Listen("tcp", address) //nolint:noctx // a loopback address is taken, or not, at once
 	if err != nil {
 		return nil, fmt.Errorf("start the stand-in for the token service: %w", err)
 	}
@@ -122,9 +123,9 @@ func (s *Service) token(w http.ResponseWriter, r *http.Request) {
 func (s *Service) job(is func(*Job) bool) *Job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := len(s.jobs) - 1; i >= 0; i-- {
-		if is(s.jobs[i]) {
-			return s.jobs[i]
+	for _, j := range slices.Backward(s.jobs) {
+		if is(j) {
+			return j
 		}
 	}
 	return nil

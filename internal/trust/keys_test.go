@@ -609,7 +609,7 @@ func TestOverSockets(t *testing.T) {
 		t.Errorf("run's page %q, want %q", got, want)
 	}
 	for _, url := range []string{pt.Run.RunURL(), pt.Run.CommitURL(), pt.Run.WorkflowURL(), pt.Run.RepositoryURL()} {
-		res, err := http.Get(url) //nolint:noctx // a page of the stand-in
+		res, err := http.Get(url)
 		if err != nil || res.StatusCode != http.StatusOK {
 			t.Errorf("%s: %v, %v", url, res, err)
 			continue

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"strings"
 	"time"
 
 	"sluice/internal/conda"
@@ -64,11 +65,11 @@ func (p Publisher) Parts() []Part {
 
 // Sentence is the text of Parts.
 func (p Publisher) Sentence() string {
-	s := ""
+	var b strings.Builder
 	for _, part := range p.Parts() {
-		s += part.Text
+		b.WriteString(part.Text)
 	}
-	return s
+	return b.String()
 }
 
 // allows reports whether one of the patterns fits, or there are none.
