@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,6 +56,9 @@ type demo struct {
 
 // Run shows the whole way of a keyless publish on this machine, and stays up to be tried out.
 func (c *demoCommand) Run(ctx context.Context, s Streams) (err error) {
+	if !loopback(c.Listen) {
+		return fmt.Errorf("the demo listens on a loopback address only, such as 127.0.0.1:8080, not on %s: whoever can reach it can have any CI run vouched for", c.Listen)
+	}
 	folder, remove, err := c.folder()
 	if err != nil {
 		return err
@@ -78,6 +82,12 @@ func (c *demoCommand) Run(ctx context.Context, s Streams) (err error) {
 	}
 	d.invite()
 	return d.run.wait(ctx)
+}
+
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // folder is where the data goes, and how to take it away again.
