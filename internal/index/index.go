@@ -8,8 +8,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"sluice/internal/conda"
 	"sluice/internal/conda/repodata"
@@ -118,6 +121,8 @@ type Store interface {
 type Index struct {
 	store Store
 	cache *cache
+	// loads lets readers of one generation that come at once read its pieces once.
+	loads singleflight.Group
 }
 
 // New makes an index that keeps at most memory bytes of pieces for the next reader.
@@ -136,12 +141,38 @@ func (x *Index) Snapshot(ctx context.Context, p Place, channelMade time.Time) (*
 	if s, ok := x.cache.get(p, g.Chain); ok {
 		return s, nil
 	}
-	s, ok, err := x.store.Snapshot(ctx, p)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("snapshot of generation %d: found %v: %w", g.Number, ok, err)
+	return x.load(ctx, p, g)
+}
+
+// loadTime bounds the reading of one place's pieces.
+const loadTime = time.Minute
+
+// load reads the pieces of a place whose newest generation is g, or a later one by now. Others who wait for
+// the same generation get the same, so it does not end with the request that happened to come first.
+func (x *Index) load(ctx context.Context, p Place, g Generation) (*Snapshot, error) {
+	key := fmt.Sprintf("%d/%s/%s/%x", p.ChannelID, p.Label, p.Subdir, g.Chain)
+	done := x.loads.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTime)
+		defer cancel()
+		s, ok, err := x.store.Snapshot(ctx, p)
+		if err == nil && !ok {
+			err = errors.New("it is gone")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("snapshot of generation %d: %w", g.Number, err)
+		}
+		x.cache.put(s)
+		return s, nil
+	})
+	select {
+	case r := <-done:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*Snapshot), nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
-	x.cache.put(s)
-	return s, nil
 }
 
 // Shard returns the bytes of the shard with that SHA-256.

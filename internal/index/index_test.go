@@ -3,7 +3,9 @@ package index
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sluice/internal/conda"
@@ -14,6 +16,7 @@ import (
 // counting is a store of one place that counts how often its pieces are read.
 type counting struct {
 	now  *Snapshot
+	slow time.Duration
 	read int
 }
 
@@ -26,6 +29,7 @@ func (c *counting) Generation(context.Context, Place) (Generation, bool, error) 
 
 func (c *counting) Snapshot(context.Context, Place) (*Snapshot, bool, error) {
 	c.read++
+	time.Sleep(c.slow)
 	return c.now, true, nil
 }
 
@@ -76,6 +80,35 @@ func TestSnapshotIsReadOncePerGeneration(t *testing.T) {
 	if got, err := x.Snapshot(t.Context(), p, made); err != nil || got.Number != 2 || s.read != 2 {
 		t.Errorf("after a change: generation %d, read %d times, %v", got.Number, s.read, err)
 	}
+}
+
+func TestReadersAtOnceReadOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := place(t, "noarch")
+		s := &counting{now: &Snapshot{Generation: First(p, made).Next(made, "1"), Place: p}, slow: time.Second}
+		x := New(s, 1<<20)
+		hasty, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := x.Snapshot(hasty, p, made); err == nil {
+				t.Error("a reader that left got an answer")
+			}
+		})
+		synctest.Wait()
+		for range 20 {
+			wg.Go(func() {
+				if got, err := x.Snapshot(t.Context(), p, made); err != nil || got.Number != 1 {
+					t.Errorf("= %+v, %v", got, err)
+				}
+			})
+		}
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+		if s.read != 1 {
+			t.Errorf("read %d times", s.read)
+		}
+	})
 }
 
 func TestCacheStaysWithinItsBound(t *testing.T) {
