@@ -40,7 +40,7 @@ func TestProtocol(t *testing.T) {
 			t.Run("broken forms", w.brokenForms)
 			t.Run("exchange", w.exchanges)
 			t.Run("larger than the server takes", w.tooLarge)
-			if left := tree(t, filepath.Join(w.Data, "staging")); len(left) != 0 {
+			if left := tree(w.Data, "staging"); len(left) != 0 {
 				t.Errorf("left in the staging area: %q", left)
 			}
 		})

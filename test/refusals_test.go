@@ -17,7 +17,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sluice/internal/account"
 	"sluice/internal/audit"
@@ -285,7 +284,7 @@ func (d *disputed) removedBetween(t *testing.T) {
 func (d *disputed) removedDuring(t *testing.T) {
 	via := d.proxy(t, func(r *http.Request) {
 		r.Body = &pausing{ReadCloser: r.Body, at: 1 << 20, pause: func() {
-			d.awaitStaged(t)
+			await(t, "the server begins to store what is sent to it", func() bool { return storing(d.Data) })
 			d.removePublisher(t)
 		}}
 	})
@@ -340,33 +339,6 @@ func (p *pausing) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// awaitStaged waits until the server writes to its staging area.
-func (d *disputed) awaitStaged(t *testing.T) {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-tick.C {
-		if len(tree(t, filepath.Join(d.Data, "staging"))) > 0 {
-			return
-		}
-	}
-	t.Error("the server has not begun to store what was sent to it")
-}
-
-// tree lists the files below a folder.
-func tree(t *testing.T, folder string) []string {
-	var found []string
-	err := filepath.WalkDir(folder, func(path string, e os.DirEntry, err error) error {
-		if err == nil && !e.IsDir() {
-			found = append(found, path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
-	}
-	return found
-}
-
 // wantUntouched makes sure that the channel lists what it should, and that nothing else lies about.
 func (d *disputed) wantUntouched(t *testing.T) {
 	t.Helper()
@@ -380,10 +352,10 @@ func (d *disputed) wantUntouched(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(index.Packages)); !slices.Equal(got, d.listed) {
 		t.Errorf("the channel lists %q, want %q", got, d.listed)
 	}
-	if blobs := tree(t, filepath.Join(d.Data, "blobs")); len(blobs) != len(d.listed) {
+	if blobs := tree(d.Data, "blobs"); len(blobs) != len(d.listed) {
 		t.Errorf("%d blobs are stored for %d packages", len(blobs), len(d.listed))
 	}
-	if staged := tree(t, filepath.Join(d.Data, "staging")); len(staged) != 0 {
+	if staged := tree(d.Data, "staging"); len(staged) != 0 {
 		t.Errorf("left in the staging area: %q", staged)
 	}
 }

@@ -6,11 +6,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sluice/internal/account"
 	"sluice/internal/channel"
@@ -50,8 +53,13 @@ func (w *world) channelURL(ch channel.Channel) string { return w.URL + "/" + ch.
 // inJob is a user inside of a step of the run, on a machine where nobody ran a client before.
 func (w *world) inJob(t *testing.T, run standin.Run) *clients.User {
 	t.Helper()
+	return inJob(t, w.CI, run)
+}
+
+func inJob(t *testing.T, ci *standin.Service, run standin.Run) *clients.User {
+	t.Helper()
 	env := map[string]string{}
-	for _, line := range w.CI.Start(run).Env() {
+	for _, line := range ci.Start(run).Env() {
 		name, value, _ := strings.Cut(line, "=")
 		env[name] = value
 	}
@@ -137,4 +145,32 @@ func (w *world) asked() []string {
 		lines = append(lines, strings.Join(m[1:], " "))
 	}
 	return lines
+}
+
+// tree lists the files in a part of a server's data folder.
+func tree(data, part string) []string {
+	var found []string
+	_ = filepath.WalkDir(filepath.Join(data, part), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			found = append(found, path)
+		}
+		return nil // what goes away meanwhile is not there
+	})
+	return found
+}
+
+// storing reports whether the server of that data is taking something in.
+func storing(data string) bool { return len(tree(data, "staging")) > 0 }
+
+// await waits until something has happened that nobody tells of.
+func await(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(20 * time.Second); !happened(); <-tick.C {
+		if time.Now().After(end) {
+			t.Errorf("waited in vain until %s", what)
+			return
+		}
+	}
 }
