@@ -86,7 +86,7 @@ func many(t *testing.T, w *world, names int) files {
 			all.Depends = append(all.Depends, p.Name+" >=1.0,<2")
 		}
 		ext := conda.ExtTarBz2 // much quicker to make and to read
-		if i%4 == 0 {
+		if i%3 == 0 {
 			ext = conda.ExtConda
 		}
 		parcels = append(parcels, pack(t, p, ext))
