@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice/internal/audit"
+	"sluice/internal/token"
 )
 
 // Append implements audit.Log.
@@ -14,6 +15,7 @@ func (db *DB) Append(ctx context.Context, e audit.Event) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return db.appendEvent(ctx, tx, e) })
 }
 
+// appendEvent writes an event. What a caller put into the wrong place, a token as a file name, is kept out of it.
 func (db *DB) appendEvent(ctx context.Context, tx *sql.Tx, e audit.Event) error {
 	if e.At.IsZero() {
 		e.At = db.now()
@@ -23,7 +25,7 @@ func (db *DB) appendEvent(ctx context.Context, tx *sql.Tx, e audit.Event) error 
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO event (at_us, kind, actor_kind, actor, means, channel_id, channel, subject, sentence, code, facts, request_id)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		micros(e.At), string(e.Kind), string(e.Actor.Kind), e.Actor.Name, e.Actor.Means, e.ChannelID, e.Channel, e.Subject, e.Sentence, e.Code, text(e.Facts), e.RequestID)
+		micros(e.At), string(e.Kind), string(e.Actor.Kind), e.Actor.Name, e.Actor.Means, e.ChannelID, e.Channel, token.Scrub(e.Subject), token.Scrub(e.Sentence), e.Code, text(e.Facts), e.RequestID)
 	if err != nil {
 		return fmt.Errorf("append audit event: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash/crc32"
+	"regexp"
 	"strings"
 )
 
@@ -40,6 +41,14 @@ const (
 
 // Pattern is a regular expression that finds tokens of every kind, for secret scanners.
 const Pattern = `sluice-(pub|api|ses|set)-[0-9A-Za-z]{46}`
+
+// looksLike finds tokens of ours even where a character was lost or the case was changed, in which form
+// Pattern would not, and the JWTs that identity tokens are. What String shows of a token is shorter.
+var looksLike = regexp.MustCompile(`(?i:(sluice-(?:pub|api|ses|set)-)[0-9a-z]{9,})|(ey[JK])[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*`)
+
+// Scrub replaces everything in s that looks like a bearer string by its beginning, so that s can be logged,
+// kept, or said to whoever may publish what is said to them.
+func Scrub(s string) string { return looksLike.ReplaceAllString(s, "$1$2…") }
 
 // Hash is what is stored of a token: its SHA-256. A slow hash would add nothing to 238 random bits.
 type Hash [sha256.Size]byte

@@ -55,3 +55,21 @@ func TestPrintingGivesNothingAway(t *testing.T) {
 		}
 	}
 }
+
+func TestScrub(t *testing.T) {
+	t.Parallel()
+	tok := New(API)
+	for in, want := range map[string]string{
+		"file name \"" + tok.Reveal() + "\" is bad":    "file name \"sluice-api-…\" is bad",
+		tok.Reveal()[:30] + "!":                        "sluice-api-…!",
+		strings.ToUpper(tok.Reveal()):                  "SLUICE-API-…",
+		"The token " + tok.String() + " ended":         "The token " + tok.String() + " ended",
+		"tokens begin with sluice-api- or sluice-pub-": "tokens begin with sluice-api- or sluice-pub-",
+		"got eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln_-x":  "got eyJ…",
+		"eyJ is no token":                              "eyJ is no token",
+	} {
+		if got := Scrub(in); got != want {
+			t.Errorf("Scrub(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

@@ -126,7 +126,7 @@ func TestRedact(t *testing.T) {
 		{"/t//tools", "/t//tools"},
 		{"/setup/" + token.New(token.Setup).Reveal(), "/setup/sluice-set-…"},
 		{"/x/" + tok[:40], "/x/sluice-pub-…"},
-		{"/x/" + strings.ToUpper(tok), "/x/sluice-PUB-…"},
+		{"/x/" + strings.ToUpper(tok), "/x/SLUICE-PUB-…"},
 		{"/a\nb\u202e", "/a<U+000A>b<U+202E>"},
 	} {
 		if got := Redact(tt.in); got != tt.want {

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/token"
 )
 
 // log writes the request's line: no header, no query, and a path without the tokens it may carry.
@@ -29,17 +29,10 @@ func (g *Gate) log(r *http.Request, seen *request, out *writer, start time.Time)
 		slog.String("request", seen.id), slog.String("method", fault.OneLine(r.Method, 20)),
 		slog.String("path", Redact(r.URL.Path)), slog.Int("status", out.status), slog.Int64("bytes", out.bytes),
 		slog.Duration("took", time.Since(start)), slog.String("remote", seen.remote),
-		slog.String("agent", fault.OneLine(Scrub(r.UserAgent()), 120)),
+		slog.String("agent", fault.OneLine(token.Scrub(r.UserAgent()), 120)),
 	}, seen.notes...)
 	g.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "answered", attrs...)
 }
-
-// tokenLike finds our tokens even where a character was lost or the case was changed, in which form
-// token.Pattern would not.
-var tokenLike = regexp.MustCompile(`(?i)sluice-(pub|api|ses|set)-[0-9a-z]+`)
-
-// Scrub replaces everything in s that looks like a token of ours by its kind, so that s can be logged.
-func Scrub(s string) string { return tokenLike.ReplaceAllString(s, "sluice-$1-…") }
 
 // Redact makes a path fit to be logged: what follows a segment "t" (a token in the path, of whatever
 // server) becomes "…", the rest is scrubbed, put on one line, and cut to 300 bytes. Path is unescaped,
@@ -51,7 +44,7 @@ func Redact(path string) string {
 			parts[i] = "…"
 		}
 	}
-	return fault.OneLine(Scrub(strings.Join(parts, "/")), 300)
+	return fault.OneLine(token.Scrub(strings.Join(parts, "/")), 300)
 }
 
 // catch answers for a handler that panicked. When the answer had begun, the connection is cut, so that
@@ -66,7 +59,7 @@ func (g *Gate) catch(out *writer, r *http.Request) {
 		panic(p) // the handler's own way to cut the connection
 	}
 	g.Log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelError, "panic",
-		slog.String("request", RequestID(r.Context())), slog.String("panic", Scrub(fmt.Sprint(p))),
+		slog.String("request", RequestID(r.Context())), slog.String("panic", token.Scrub(fmt.Sprint(p))),
 		slog.String("stack", string(debug.Stack())))
 	if out.status != 0 {
 		out.aborted = true

@@ -13,6 +13,7 @@ import (
 
 	"sluice/internal/fault"
 	"sluice/internal/server/gate"
+	"sluice/internal/token"
 )
 
 // Text answers with a plain text, exactly as it is: no newline is added, for clients put some answers into headers.
@@ -41,10 +42,12 @@ func Refusal(r *http.Request, err error) *fault.Error {
 	f := refusal(r, err)
 	attrs := []slog.Attr{slog.String("code", string(f.Code))}
 	if cause := f.Unwrap(); cause != nil {
-		attrs = append(attrs, slog.String("cause", fault.OneLine(gate.Scrub(err.Error()), 1000)))
+		attrs = append(attrs, slog.String("cause", fault.OneLine(token.Scrub(err.Error()), 1000)))
 	}
 	gate.Note(r.Context(), attrs...)
-	return f
+	said := f.With(f.Differences)
+	said.Detail = token.Scrub(f.Detail) // CI logs are public, and clients print there what they are told
+	return said
 }
 
 func refusal(r *http.Request, err error) *fault.Error {
