@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -132,6 +133,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc(upload.MintPath, up.Mint)
 	mux.HandleFunc(upload.AudiencePath, up.Audience)
 	mux.HandleFunc(upload.UploadPath, up.Upload)
+	mux.HandleFunc(strings.TrimSuffix(upload.UploadPath, "/"), up.Upload) // or ServeMux redirects it
 	mux.Handle("/api/v1/", sameSite(programs))
 	for _, path := range web.Paths() {
 		mux.Handle(path, pages)

@@ -267,3 +267,30 @@ func (r *reader) shard(name string, b []byte, out map[string]map[string]any) {
 		}
 	}
 }
+
+// Listed says why a file is not listed in each form of a subdir's index, as they are when it is called; nil
+// when it is. Between two of them the index may move on, but never back.
+func Listed(ctx context.Context, subdir, bearer, name, file string) error {
+	r := &reader{ctx: ctx, subdir: strings.TrimSuffix(subdir, "/") + "/", bearer: bearer}
+	forms := map[string][]byte{
+		"repodata.json": r.file("repodata.json"), "repodata.json.zst": r.inflate(r.file("repodata.json.zst")),
+		"run_exports.json": r.file("run_exports.json"), "run_exports.json.zst": r.inflate(r.file("run_exports.json.zst")),
+	}
+	var x struct {
+		Shards map[string][]byte `msgpack:"shards"`
+	}
+	if index := r.inflate(r.file("repodata_shards.msgpack.zst")); r.err == nil {
+		r.err = msgpack.Unmarshal(index, &x)
+	}
+	shard, _ := r.get("shards/" + hex.EncodeToString(x.Shards[name]) + ".msgpack.zst")
+	forms["shard"] = r.inflate(shard)
+	if r.err != nil {
+		return r.err
+	}
+	for form, b := range forms {
+		if !bytes.Contains(b, []byte(file)) {
+			return fmt.Errorf("%s does not list %s", form, file)
+		}
+	}
+	return nil
+}

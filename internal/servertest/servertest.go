@@ -37,6 +37,8 @@ type Server struct {
 	// CI is the token service that it trusts.
 	CI *standin.Service
 	DB *db.DB
+	// Address is that of its PostgreSQL database, postgres://…; empty on SQLite.
+	Address string
 	// Data is the folder with its packages.
 	Data string
 	// Log is everything that it logged.
@@ -77,7 +79,10 @@ func New(t testing.TB, o Options) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.CI.Close() })
-	s.DB = open(t, s.Data, o)
+	if o.Postgres {
+		s.Address = postgres.Database(t)
+	}
+	s.DB = open(t, s, o.Now)
 	front := httptest.NewUnstartedServer(nil)
 	s.URL = "http://" + front.Listener.Addr().String()
 	cfg := Config(t, s.URL, s.CI.URL(), s.Data)
@@ -112,14 +117,14 @@ func Config(t testing.TB, url, issuer, data string) config.Config {
 	return cfg
 }
 
-func open(t testing.TB, data string, o Options) *db.DB {
+func open(t testing.TB, s *Server, now func() time.Time) *db.DB {
 	t.Helper()
 	var d *db.DB
 	var err error
-	if o.Postgres {
-		d, err = db.OpenPostgres(t.Context(), postgres.Database(t), o.Now)
+	if s.Address != "" {
+		d, err = db.OpenPostgres(t.Context(), s.Address, now)
 	} else {
-		d, err = db.OpenSQLite(t.Context(), filepath.Join(data, "sluice.db"), o.Now)
+		d, err = db.OpenSQLite(t.Context(), filepath.Join(s.Data, "sluice.db"), now)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -107,7 +107,8 @@ type attempt struct {
 }
 
 func (u *Uploads) upload(r *http.Request, a *attempt) (sentence string, err error) {
-	name := strings.TrimPrefix(r.URL.Path, UploadPath)
+	name, _ := strings.CutPrefix(r.URL.Path+"/", UploadPath)
+	name = strings.TrimSuffix(name, "/")
 	if r.Method != http.MethodPost {
 		return "", fault.New(fault.NotFound, "Upload by POST to %sCHANNEL.", UploadPath)
 	}
