@@ -271,3 +271,16 @@ func TestRefusalOfLargeFile(t *testing.T) {
 		}
 	}
 }
+
+// TestLegacyAudience lets clients in that ask for the audience prefix.dev, whatever the server: where the
+// operator said so.
+func TestLegacyAudience(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, servertest.New(t, servertest.Options{Configure: func(c *config.Config) { c.Audiences = []string{"prefix.dev"} }}))
+	w.Publisher(t, w.forge, trust.PublisherSpec{})
+	u := clients.NewUser(t).InGitHubJob(w.always(t, "prefix.dev"), "any")
+	p := tide(t, "1.0")[0]
+	if ran := w.upload(t, u, filepath.Join(folderOf(t, []parcel{p}), p.subdir, p.file)); ran.Status != 0 {
+		t.Error(ran)
+	}
+}

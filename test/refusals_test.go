@@ -51,13 +51,12 @@ func TestRefusals(t *testing.T) {
 type disputed struct {
 	*world
 	publisher trust.Publisher
-	folder    string   // of packages to upload
 	listed    []string // what the channel must list at the end
 }
 
 func newDisputed(t *testing.T, w *world) *disputed {
 	t.Helper()
-	d := &disputed{world: w, folder: t.TempDir()}
+	d := &disputed{world: w}
 	d.publisher = w.Publisher(t, w.forge, trust.PublisherSpec{Packages: []string{"tide*"}})
 	w.Channel(t, w.ann, "harbour", channel.Public)
 	if ran := d.upload(t, w.inJob(t, standin.Run{}), d.pack(t, "tide", "1.0", "first")); ran.Status != 0 {
@@ -74,11 +73,7 @@ func (d *disputed) pack(t *testing.T, name, version, content string) string {
 		Name: name, Version: version, Build: "0", Subdir: "noarch", Noarch: "generic", License: "MIT",
 		Files: map[string][]byte{"share/" + name: []byte(content)},
 	}, conda.ExtConda)
-	folder, err := os.MkdirTemp(d.folder, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(folder, p.file)
+	path := filepath.Join(t.TempDir(), p.file)
 	if err := os.WriteFile(path, p.body, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -142,9 +137,9 @@ func (d *disputed) exchanges(t *testing.T) []refusal {
 }
 
 // always is a token service that gives everybody the same identity token of a run of build.yml.
-func (d *disputed) always(t *testing.T, audience string) (address string) {
+func (w *world) always(t *testing.T, audience string) (address string) {
 	t.Helper()
-	jwt, err := d.Job(standin.Run{}).IdentityToken(t.Context(), audience)
+	jwt, err := w.Job(standin.Run{}).IdentityToken(t.Context(), audience)
 	if err != nil {
 		t.Fatal(err)
 	}
