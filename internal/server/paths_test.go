@@ -14,8 +14,14 @@ import (
 	"sluice/internal/servertest"
 )
 
+// answer is what matters of an answer.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // ask sends a request line as it is, which net/http's client would clean first.
-func ask(t *testing.T, w *world, method, target, body string) *http.Response {
+func ask(t *testing.T, w *world, method, target, body string) answer {
 	t.Helper()
 	u, err := url.Parse(w.URL)
 	if err != nil {
@@ -37,7 +43,8 @@ func ask(t *testing.T, w *world, method, target, body string) *http.Response {
 	if _, err := io.Copy(io.Discard, res.Body); err != nil {
 		t.Fatalf("%s %s: %v", method, target, err)
 	}
-	return res
+	_ = res.Body.Close() // it was read to its end
+	return answer{res.StatusCode, res.Header}
 }
 
 var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get"}

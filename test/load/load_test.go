@@ -58,11 +58,11 @@ func write(t *testing.T, name, ext string, noise int64) pkg {
 		t.Fatal(err)
 	}
 	sum, buffered := sha256.New(), bufio.NewWriterSize(f, 1<<20)
-	to, make := io.MultiWriter(sum, buffered), b.WriteConda
+	to, assemble := io.MultiWriter(sum, buffered), b.WriteConda
 	if ext == conda.ExtTarBz2 {
-		make = b.WriteTarBz2
+		assemble = b.WriteTarBz2
 	}
-	if err := errors.Join(make(to), buffered.Flush()); err != nil {
+	if err := errors.Join(assemble(to), buffered.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	info, err := f.Stat()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
@@ -41,8 +42,9 @@ func (s *Server) Send(ctx context.Context, u Upload) (status int, sentence strin
 }
 
 func (u Upload) request(ctx context.Context, server string) (*http.Request, error) {
-	body, size, headers, err := u.Body, u.Size, u.headers(), error(nil)
+	body, size, headers := u.Body, u.Size, u.headers()
 	if !u.Raw {
+		var err error
 		if body, size, headers, err = u.form(); err != nil {
 			return nil, err
 		}
@@ -52,9 +54,7 @@ func (u Upload) request(ctx context.Context, server string) (*http.Request, erro
 		return nil, err
 	}
 	req.ContentLength = size
-	for k, v := range headers {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, headers)
 	req.Header.Set("Authorization", "Bearer "+u.Bearer)
 	return req, nil
 }

@@ -45,7 +45,7 @@ func build() (string, error) {
 		return "", fmt.Errorf("lock %s: %w", lock.Name(), err)
 	}
 	program := filepath.Join(folder, "sluice")
-	cmd := exec.Command("go", "build", "-o", program, "./cmd/sluice") //nolint:noctx // it outlives the test that asks first
+	cmd := exec.Command("go", "build", "-o", program, "./cmd/sluice")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, said)
