@@ -203,11 +203,11 @@ func TestEmptyChannel(t *testing.T) {
 		}
 		a := clients.NewUser(t).Drive(t, "read.py", "solve", "--channel", address, "--spec", "tide")
 		if a.OK || !strings.Contains(a.Error, "No candidates were found for tide") {
-			t.Errorf("py-rattler: %+v, want no candidates", a)
+			t.Errorf("py-rattler: %s, want no candidates", a.JSON)
 		}
 		a = clients.NewUser(t).Drive(t, "browser.cjs", "solve", "--channel", address, "--spec", "tide")
 		if a.OK || !strings.Contains(a.Error, "No candidates were found for tide") {
-			t.Errorf("the browser's client: %+v, want no candidates", a)
+			t.Errorf("the browser's client: %s, want no candidates", a.JSON)
 		}
 		ran := clients.NewUser(t).Rattler(t, "create", "--dry-run", "--prefix", t.TempDir(), "--channel", address, "tide")
 		if ran.Status == 0 || !shows(ran.String(), "No candidates were found for tide") {

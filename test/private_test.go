@@ -130,7 +130,7 @@ func (v *vault) browser(t *testing.T) {
 		t.Errorf("solved %+v, want door and hinge", got.Records)
 	}
 	if a := clients.NewUser(t).Drive(t, "browser.cjs", "solve", "--channel", v.channelURL(v.ch), "--spec", "door"); a.OK || !strings.Contains(a.Error, "401") {
-		t.Errorf("without a token: %+v, want 401", a)
+		t.Errorf("without a token: %s, want 401", a.JSON)
 	}
 }
 
@@ -182,7 +182,7 @@ func (v *vault) refuses(t *testing.T, s stranger) {
 	for _, via := range []string{"shards", "json"} {
 		a := userWith(t, stored).Drive(t, "read.py", "solve", "--channel", v.channelURL(v.ch), "--via", via, "--spec", "door")
 		if a.OK || s.status != http.StatusNotFound && !strings.Contains(a.Error, fmt.Sprint(s.status)) {
-			t.Errorf("py-rattler via %s: %+v, want %d", via, a.Error, s.status)
+			t.Errorf("py-rattler via %s: %s, want %d", via, a.JSON, s.status)
 		}
 	}
 	ran := userWith(t, stored).Rattler(t, "create", "--dry-run", "--prefix", t.TempDir(), "--channel", v.channelURL(v.ch), "door")

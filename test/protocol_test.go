@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"sluice/internal/account"
@@ -258,18 +259,37 @@ func (w *world) tooLarge(t *testing.T) {
 	}
 }
 
-// TestRefusalOfLargeFile sends much to a server that knows from the first line that it will not take it. The
-// client sends first and listens afterwards, so the server has to read it all before it answers.
+// TestRefusalOfLargeFile sends much to a server that knows from the first line that it will not take it. Clients
+// send first and listen afterwards, so it reads all of it before it answers.
 func TestRefusalOfLargeFile(t *testing.T) {
 	t.Parallel()
+	const size = 32 << 20
 	w := newWorld(t, servertest.New(t, servertest.Options{}))
-	path := bulky(t, 32<<20)
-	for i := range 2 {
-		ran := w.upload(t, clients.NewUser(t), "--api-key", strings.Replace(w.key, w.key[len(w.key)-3:], "zzz", 1), path)
-		if ran.Status == 0 || !shows(ran.String(), "authentication failed (HTTP 401)") {
-			t.Errorf("try %d: %s", i, ran)
-		}
+	var body *counting
+	via := w.proxy(t, func(r *http.Request) {
+		body = &counting{ReadCloser: r.Body}
+		r.Body = body
+	})
+	key := strings.Replace(w.key, w.key[len(w.key)-3:], "zzz", 1)
+	ran := clients.NewUser(t).Rattler(t, "upload", "prefix", "--url", via, "--channel", "forge", "--api-key", key, bulky(t, size))
+	if ran.Status == 0 || !shows(ran.String(), "authentication failed (HTTP 401)") {
+		t.Error(ran)
 	}
+	if n := body.n.Load(); n < size {
+		t.Errorf("the server answered when it had read %d bytes, or fewer", n)
+	}
+}
+
+// counting counts the bytes of a body that pass.
+type counting struct {
+	io.ReadCloser
+	n atomic.Int64
+}
+
+func (c *counting) Read(b []byte) (int, error) {
+	n, err := c.ReadCloser.Read(b)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 // TestLegacyAudience lets clients in that ask for the audience prefix.dev, whatever the server: where the

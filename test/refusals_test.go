@@ -249,7 +249,7 @@ func (d *disputed) skipExisting(t *testing.T) {
 		got := d.inJob(t, standin.Run{}).Drive(t, "upload.py", args...)
 		status, _, _ := d.Get(t, "/forge/noarch/tide-1.4-0.conda", "")
 		if got.OK != skip || (status == http.StatusOK) != skip || !skip && !shows(got.Error, "Raise the build number") {
-			t.Errorf("skip existing %v: %+v, and then the second file is answered with %d", skip, got, status)
+			t.Errorf("skip existing %v: %s, and then the second file is answered with %d", skip, got.JSON, status)
 		}
 	}
 	d.listed = append(d.listed, "tide-1.4-0.conda")
@@ -301,9 +301,9 @@ func (d *disputed) removePublisher(t *testing.T) {
 }
 
 // proxy stands before the server and is told of each upload before it goes on.
-func (d *disputed) proxy(t *testing.T, upload func(*http.Request)) (address string) {
+func (w *world) proxy(t *testing.T, upload func(*http.Request)) (address string) {
 	t.Helper()
-	target, err := url.Parse(d.URL)
+	target, err := url.Parse(w.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
