@@ -36,7 +36,7 @@ var operator = audit.Actor{Kind: audit.Operator, Means: "command line"}
 
 // passwordFlag says where a password comes from when nobody is to be asked.
 type passwordFlag struct {
-	PasswordStdin bool `name:"password-stdin" help:"Read the password from standard input, one line."`
+	PasswordStdin bool `name:"password-stdin" xor:"password" help:"Read the password from standard input, one line."`
 }
 
 type userAddCommand struct {
@@ -44,7 +44,7 @@ type userAddCommand struct {
 	passwordFlag
 	Name       string `arg:"" help:"Name of the account: lower-case letters, digits, dashes."`
 	Admin      bool   `help:"The account may do everything on this server."`
-	NoPassword bool   `name:"no-password" help:"The account cannot sign in, only use tokens made for it."`
+	NoPassword bool   `name:"no-password" xor:"password" help:"The account cannot sign in, only use tokens made for it."`
 }
 
 // Run makes the account. Without a terminal and without a flag that says where the password comes from, it
@@ -55,7 +55,7 @@ func (c *userAddCommand) Run(ctx context.Context, s Streams) (err error) {
 	}
 	password := ""
 	if !c.NoPassword {
-		if password, err = c.password(s, ", or --no-password"); err != nil {
+		if password, err = c.password(ctx, s, ", or --no-password"); err != nil {
 			return err
 		}
 	}
@@ -71,13 +71,13 @@ func (c *userAddCommand) Run(ctx context.Context, s Streams) (err error) {
 	if c.Admin {
 		kind = "administrator"
 	}
-	_, err = fmt.Fprintf(s.Out, "Made the %s %s.\n", kind, c.Name)
+	_, err = fmt.Fprintf(s.Out, "Made the %s %s in %s.\n", kind, c.Name, accounts.data.place())
 	return err
 }
 
 // password reads a password, from standard input or by asking for it. otherwise names what else could be
 // done where there is nobody to ask.
-func (c *passwordFlag) password(s Streams, otherwise string) (string, error) {
+func (c *passwordFlag) password(ctx context.Context, s Streams, otherwise string) (string, error) {
 	switch in, isFile := s.In.(*os.File); {
 	case c.PasswordStdin:
 		line, err := bufio.NewReader(io.LimitReader(s.In, account.MaxPassword+2)).ReadString('\n')
@@ -89,28 +89,10 @@ func (c *passwordFlag) password(s Streams, otherwise string) (string, error) {
 		}
 		return line, nil
 	case isFile && term.IsTerminal(int(in.Fd())):
-		return ask(in, s.Err)
+		return ask(ctx, in, s.Err)
 	default:
 		return "", errors.New("there is no terminal to ask for a password: use --password-stdin" + otherwise)
 	}
-}
-
-// ask reads a password twice without showing it.
-func ask(in *os.File, out io.Writer) (string, error) {
-	var typed [2]string
-	for i, prompt := range []string{"Password: ", "Again: "} {
-		_, _ = fmt.Fprint(out, prompt)
-		b, err := term.ReadPassword(int(in.Fd()))
-		_, _ = fmt.Fprintln(out)
-		if err != nil {
-			return "", fmt.Errorf("read the password: %w", err)
-		}
-		typed[i] = string(b)
-	}
-	if typed[0] != typed[1] {
-		return "", errors.New("the two passwords differ; nothing was made")
-	}
-	return typed[0], nil
 }
 
 type userPasswordCommand struct {
@@ -121,7 +103,7 @@ type userPasswordCommand struct {
 
 // Run sets the password.
 func (c *userPasswordCommand) Run(ctx context.Context, s Streams) error {
-	password, err := c.password(s, "")
+	password, err := c.password(ctx, s, "")
 	if err != nil {
 		return err
 	}
@@ -170,11 +152,11 @@ func (f configFlags) change(ctx context.Context, s Streams, done string, do func
 
 type tokenCreateCommand struct {
 	configFlags
-	User    string `required:"" help:"Account that the token belongs to."`
-	Channel string `help:"Limit the token to this channel."`
-	Scope   string `default:"read" help:"What it may do, separated by commas: read, upload, manage."`
-	Expires string `default:"90d" help:"How long it lives, at most 365d."`
-	Name    string `default:"made on the command line" help:"What to call it."`
+	User    string `required:"" placeholder:"NAME" help:"Account that the token belongs to."`
+	Channel string `placeholder:"NAME" help:"Limit the token to this channel."`
+	Scope   string `default:"read" placeholder:"LIST" help:"What it may do, separated by commas: read, upload, manage (default read)."`
+	Expires string `default:"90d" placeholder:"TIME" help:"How long it lives, at most 365d (default 90d)."`
+	Name    string `default:"made on the command line" placeholder:"TEXT" help:"What to call it, so that its owner knows it again."`
 }
 
 // Run prints the token alone, so that a script can take it; what a person should know goes to the other stream.
@@ -209,7 +191,7 @@ func (c *tokenCreateCommand) Run(ctx context.Context, s Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(s.Err, "Token of %s, until %s. It is shown this once.\n", c.User, kept.ExpiresAt.UTC().Format("2 Jan 2006"))
+	_, _ = fmt.Fprintf(s.Err, "API token of %s, until %s. Keep it: it is not shown again.\n", c.User, kept.ExpiresAt.UTC().Format("2 Jan 2006"))
 	_, err = fmt.Fprintln(s.Out, t.Reveal())
 	return err
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -81,6 +83,11 @@ func Run(ctx context.Context, args []string, s Streams) (code int) {
 		_, _ = fmt.Fprintln(s.Err, "sluice:", err)
 		return exitFailed
 	}
+	for _, command := range parser.Model.Children {
+		if command.Name == "admin" {
+			hideForeign(command)
+		}
+	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -101,7 +108,26 @@ func sentence(err error) string {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f.Detail
 	}
-	return err.Error()
+	return strings.ReplaceAll(err.Error(), "\n", "\n        ") // several mistakes, each on its line
+}
+
+// hideForeign leaves out of the help for the commands that work on the data what only concerns a server. The
+// flags are still taken, so that a script can give all commands the same.
+func hideForeign(admin *kong.Node) {
+	for _, f := range admin.Flags {
+		f.Hidden = f.Hidden || serverOnly(f.Name)
+	}
+	for _, child := range admin.Children {
+		hideForeign(child)
+	}
+}
+
+// serverOnly reports whether a flag is a setting that does not say where the data is.
+func serverOnly(flag string) bool {
+	return slices.Contains([]string{
+		"listen", "url", "store", "issuer", "audience", "upload-max", "publish-token-life", "shutdown-grace", "stall-timeout",
+		"index-memory", "log-format", "log-level",
+	}, flag)
 }
 
 type configCommand struct {

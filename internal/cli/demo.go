@@ -74,6 +74,9 @@ func (c *demoCommand) Run(ctx context.Context, s Streams) (err error) {
 		return err
 	}
 	if err := d.story(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("stopped before everything was shown")
+		}
 		return errors.Join(err, d.run.stop())
 	}
 	if c.Once {
@@ -246,7 +249,7 @@ func (d *demo) publish(ctx context.Context, files map[string][]byte) error {
 	if err != nil {
 		return fmt.Errorf("exchange the identity token: %w", err)
 	}
-	d.did("The job exchanged it for a publish token that lives %s and uploads to channel %s only.", d.run.cfg.PublishTokenLife, demoChannel)
+	d.did("The job exchanged it for a publish token that lives %d minutes and uploads to channel %s only.", int(d.run.cfg.PublishTokenLife.Minutes()), demoChannel)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		answer, err := job.Upload(ctx, d.run.cfg.URL, demoChannel, bearer, name, files[name])
 		if err != nil {
@@ -286,13 +289,13 @@ func (d *demo) rattlerBuild(ctx context.Context, tool string, files map[string][
 // invite prints where to look and how to go on.
 func (d *demo) invite() {
 	url := d.run.cfg.URL
-	d.say(`
-Look at it:
-  %[1]s/channels/%[2]s                              the channel
-  %[1]s/channels/%[2]s/packages/sluice-hello        who published the package, with a link to the run's log
-  %[1]s/channels/%[2]s/publishers                   the Trusted publishers tab`, url, demoChannel)
+	page := func(path, what string) { d.say("  %-*s %s", len(url)+44, url+path, what) }
+	d.say("\nLook at it:")
+	page("/channels/"+demoChannel, "the channel")
+	page("/channels/"+demoChannel+"/packages/"+helloName, "who published the package, with a link to the run's log")
+	page("/channels/"+demoChannel+"/publishers", "the Trusted publishers tab")
 	if d.password != "" {
-		d.say("  %s/sign-in                                   user %s, password %s", url, demoUser, d.password)
+		page("/sign-in", "user "+demoUser+", password "+d.password)
 	}
 	d.say(`
 Install from it, in a shell of its own:

@@ -18,6 +18,7 @@ import (
 type data struct {
 	folder *datadir.Folder
 	db     *db.DB
+	remote bool // the database is not in the folder
 }
 
 // databaseFile is SQLite's file in the data folder.
@@ -28,8 +29,8 @@ func openData(ctx context.Context, cfg config.Config) (*data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &data{folder: folder}
-	if cfg.DB.Reveal() != "" {
+	d := &data{folder: folder, remote: cfg.DB.Reveal() != ""}
+	if d.remote {
 		d.db, err = db.OpenPostgres(ctx, cfg.DB.Reveal(), time.Now)
 	} else {
 		d.db, err = db.OpenSQLite(ctx, filepath.Join(folder.Path(), databaseFile), time.Now)
@@ -38,6 +39,14 @@ func openData(ctx context.Context, cfg config.Config) (*data, error) {
 		return nil, errors.Join(err, folder.Close())
 	}
 	return d, nil
+}
+
+// place says where accounts and channels are kept.
+func (d *data) place() string {
+	if d.remote {
+		return "the PostgreSQL database"
+	}
+	return d.folder.Path()
 }
 
 // Close closes both.

@@ -1,8 +1,14 @@
 package cli_test
 
 import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
 	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -15,8 +21,72 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts is what a person types and what they read, one file a subject.
+// Each script is what somebody types and reads. $FREE is an address that nobody listens on, $TAKEN one that
+// is in use.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{Dir: "testdata/script"})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "post": post},
+		Setup: func(env *testscript.Env) error {
+			taken, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { _ = taken.Close() })
+			free, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			env.Setenv("TAKEN", taken.Addr().String())
+			env.Setenv("FREE", free.Addr().String())
+			return free.Close()
+		},
+	})
+}
+
+// serving waits until a server answers at an address: serving ADDRESS.
+func serving(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serving HOST:PORT")
+	}
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if status, _, err := call(http.MethodGet, "http://"+args[0]+"/healthz", "", ""); err == nil && status == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("nobody serves %s", args[0])
+}
+
+// post sends JSON with a token from a file, and succeeds on a 2xx: post ADDRESS FILE JSON.
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: post URL TOKENFILE JSON")
+	}
+	status, said, err := call(http.MethodPost, args[0], strings.TrimSpace(ts.ReadFile(args[1])), args[2])
+	ts.Check(err)
+	if (status/100 == 2) == neg {
+		ts.Fatalf("%d %s", status, said)
+	}
+}
+
+func call(method, address, token, body string) (int, string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	b := make([]byte, 4096)
+	n, _ := res.Body.Read(b) // enough to say why
+	return res.StatusCode, fmt.Sprintf("%s", b[:n]), nil
 }

@@ -10,6 +10,9 @@ import (
 )
 
 func (c Config) checkURL() error {
+	if c.URL == "" && checkListen(c.Listen) != nil {
+		return nil // the mistake is in listen, and URL would have followed it
+	}
 	if c.URL == "" {
 		return fmt.Errorf("it is not set, and %q may be reached from other machines: set --url to the address "+
 			"that people and CI jobs use, such as https://conda.example.com. "+

@@ -171,7 +171,7 @@ func explain(path string, err error) error {
 		return fmt.Errorf("the data folder %s cannot be written by this user (%w): "+
 			"change its owner, or name another folder with --data", path, err)
 	case errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("the data folder %s cannot be: a file is in the way (%w). Name another folder with --data", path, err)
+		return fmt.Errorf("the data folder %s cannot be made: a file is in the way (%w). Name another folder with --data", path, err)
 	}
 	return fmt.Errorf("open the data folder %s: %w", path, err)
 }
