@@ -92,7 +92,7 @@ const touchEvery = time.Minute
 func (a *Access) Bearer(ctx context.Context, s string) (Principal, error) {
 	t, err := token.Parse(s)
 	if err != nil {
-		return rejected(Principal{}, fault.Wrap(err, fault.InvalidToken, "%v. If this is a CI job, check that it has `permissions: id-token: write`, and that no stored key (PREFIX_API_KEY) is set.", err))
+		return rejected(Principal{}, fault.Wrap(err, fault.InvalidToken, "The token was not taken: %v. If this is a CI job, check that it has `permissions: id-token: write`, and that no stored key (PREFIX_API_KEY) is set.", err))
 	}
 	var p Principal
 	switch t.Kind() {

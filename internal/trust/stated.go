@@ -122,7 +122,7 @@ func (x *Exchange) checkAudience(t *idToken) (string, error) {
 	}
 	do := "Ask the CI service for a token with exactly that audience"
 	if s == legacyAudience {
-		do = "rattler-build before 0.67 and pixi before 0.71 always ask for prefix.dev: update the client"
+		do = "rattler-build before 0.67 and pixi before 0.71 always ask for prefix.dev: update the client, or let the operator accept it with --audience prefix.dev"
 	}
 	return "", refuse(fault.WrongAudience, "Audience does not match",
 		"token has "+got+", the server at "+x.cfg.URL+" wants "+list(x.shownAudiences(), "or"), do)
