@@ -18,6 +18,7 @@ import (
 	"sluice/internal/channel"
 	"sluice/internal/servertest"
 	"sluice/internal/standin"
+	"sluice/internal/token"
 	"sluice/internal/trust"
 )
 
@@ -140,7 +141,9 @@ func (w *world) say(t *testing.T, secret string) {
 	agent.AddCookie(&http.Cookie{Name: "sluice_session", Value: secret})
 	for _, req := range append(requests, basic, agent) {
 		status, said := w.do(t, req)
-		if status/100 == 5 || strings.Contains(said, secret) {
+		// The form behind the one-time link sends its secret back, and nobody without it sees that form.
+		repeats := strings.Contains(said, secret) && (req.URL.Path != "/setup" || !strings.HasPrefix(secret, string(token.Setup)))
+		if status/100 == 5 || repeats {
 			t.Errorf("%s %s: %d %q", req.Method, req.URL.Path, status, said)
 		}
 	}

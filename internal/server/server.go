@@ -140,7 +140,10 @@ func (s *Server) routes() http.Handler {
 	}
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { reply.Text(w, http.StatusOK, "alive") })
 	mux.HandleFunc("/readyz", s.ready)
-	mux.Handle("/", &files.Files{Channels: s.parts.DB, Access: may, Index: index.New(s.parts.DB, int64(s.parts.Config.IndexMemory)), Artifacts: s.parts.DB, Blobs: s.parts.Blobs})
+	mux.Handle("/", &files.Files{
+		Channels: s.parts.DB, Access: may, Index: index.New(s.parts.DB, int64(s.parts.Config.IndexMemory)), Artifacts: s.parts.DB, Blobs: s.parts.Blobs,
+		HTTPS: strings.HasPrefix(s.parts.Config.URL, "https://"),
+	})
 	return mux
 }
 

@@ -48,6 +48,8 @@ type Files struct {
 	Index     *index.Index
 	Artifacts Artifacts
 	Blobs     Blobs
+	// HTTPS says that the public address begins with https, which decides the name of a session's cookie.
+	HTTPS bool
 }
 
 // ServeHTTP answers GET and HEAD; any other method meets a path that is not there, because clients send a
@@ -72,7 +74,7 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/channels/"+t.channel.String(), http.StatusSeeOther)
 		return nil
 	}
-	ch, err := f.mayRead(r.Context(), t.channel, credential)
+	ch, err := f.mayRead(r, t.channel, credential)
 	if err != nil {
 		return err
 	}
@@ -96,17 +98,21 @@ func nothingHere() error {
 }
 
 // mayRead finds the channel and decides. On a public channel no credential is looked at: clients send theirs
-// to every channel of a host.
-func (f *Files) mayRead(ctx context.Context, name conda.Channel, credential string) (channel.Channel, error) {
+// to every channel of a host. A signed-in browser may follow the links of a private channel's pages.
+func (f *Files) mayRead(r *http.Request, name conda.Channel, credential string) (channel.Channel, error) {
+	ctx := r.Context()
 	ch, err := f.Channels.ChannelByName(ctx, name)
 	if err != nil || ch.Visibility == channel.Public {
 		return ch, err
 	}
 	var p access.Principal
 	if credential != "" {
-		if p, err = f.Access.Bearer(ctx, credential); err != nil {
-			return ch, err
-		}
+		p, err = f.Access.Bearer(ctx, credential)
+	} else {
+		p, err = caller.Finder{Access: f.Access, HTTPS: f.HTTPS}.Find(r)
+	}
+	if err != nil {
+		return ch, err
 	}
 	return ch, f.Access.MayRead(ctx, p, ch)
 }
@@ -132,7 +138,7 @@ func cacheFor(h http.Header, ch channel.Channel, immutable bool) {
 		h.Set("Cache-Control", shortPrivate)
 	}
 	if ch.Visibility != channel.Public {
-		h.Set("Vary", "Authorization")
+		h.Set("Vary", "Authorization, Cookie")
 	}
 }
 

@@ -126,6 +126,27 @@ func TestPrivateChannelsLeaveNoTrace(t *testing.T) {
 	})
 }
 
+// TestLinksOfAPrivateChannelWork for those who are signed in, and lead others nowhere.
+func TestLinksOfAPrivateChannelWork(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, servertest.Options{})
+	ann, owner := person(t, s, "ann", false)
+	s.Channel(t, ann, "lab", channel.Private)
+	_, stranger := person(t, s, "eve", false)
+	upload(t, s, "lab", s.Token(t, ann, nil, account.Upload), pkg("tide", "1.0"))
+	for _, l := range owner.get(t, "/channels/lab/packages/tide").is(t, 200).says(t, "Sign in once").links(t) {
+		if l, _, _ = strings.Cut(l, "#"); strings.HasPrefix(l, "/") {
+			owner.get(t, l).is(t, 200)
+		}
+	}
+	const file = "/lab/noarch/tide-1.0-0.conda"
+	if a := owner.get(t, file).is(t, 200); !strings.HasPrefix(a.Get("Cache-Control"), "private") || !strings.Contains(a.Get("Vary"), "Cookie") || a.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("a private file with a session: %v", a.Header)
+	}
+	stranger.get(t, file).is(t, 403)
+	nobody(s).get(t, file).is(t, 401)
+}
+
 // bare is a page without what differs from request to request.
 func bare(a answer) string {
 	body := a.body

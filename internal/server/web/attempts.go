@@ -78,7 +78,8 @@ func (s *site) provider(issuer string) string {
 	return ""
 }
 
-// shorter leaves out the address of this very page, which the sentence gives to those who read it elsewhere.
+// shorter leaves out the address of a publisher of the channel, which a sentence gives to those who read it
+// elsewhere; here it stands beside it, or behind a link.
 func (s *site) shorter(ch channel.Channel, sentence string) string {
 	before, _, found := strings.Cut(sentence, " Change it at "+s.URL+page.PublishersPath(ch.Name.String()))
 	if !found {

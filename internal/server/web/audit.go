@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"sluice/internal/audit"
 	"sluice/internal/channel"
@@ -59,7 +60,7 @@ func (s *site) audit(w http.ResponseWriter, r *http.Request) error {
 	}
 	v.Paging, found = auditPaging(ask, kind, p.head.Name, found)
 	for _, e := range found {
-		v.Events = append(v.Events, event(e, p))
+		v.Events = append(v.Events, s.event(e, p))
 	}
 	f := s.frame(r)
 	return s.show(w, r, http.StatusOK, f, page.Audit(f, v))
@@ -106,10 +107,13 @@ func auditPaging(ask audit.Query, kind, channel string, found []audit.Event) (pa
 	return p, found
 }
 
-// event is a line of the log.
-func event(e audit.Event, p place) page.AuditEvent {
-	out := page.AuditEvent{At: e.At, Refused: e.Kind.Refused(), Sentence: e.Sentence, Request: e.RequestID}
+// event is a line of the log. What stands in the other columns, or in the link, is left out of the sentence.
+func (s *site) event(e audit.Event, p place) page.AuditEvent {
+	out := page.AuditEvent{At: e.At, Refused: e.Kind.Refused(), Sentence: s.shorter(p.Channel, e.Sentence), Request: e.RequestID}
 	out.Who, out.Means = actor(e)
+	if ends, err := time.Parse(time.RFC3339, e.Facts["expires"]); e.Kind == audit.TokenMinted && err == nil {
+		out.Sentence = "got a publish token, good until " + ends.UTC().Format("15:04")
+	}
 	if e.Kind == audit.Uploaded {
 		_, name, _ := strings.Cut(e.Subject, "/")
 		if f, err := conda.ParseFilename(name); err == nil {
@@ -140,5 +144,6 @@ func actor(e audit.Event) (who, means string) {
 	case e.Actor.Kind == audit.Anonymous:
 		return "somebody", "not signed in"
 	}
-	return e.Actor.Name, e.Actor.Means
+	// The means of a run name its repository once more.
+	return e.Actor.Name, strings.Replace(e.Actor.Means, " of "+e.Actor.Name, "", 1)
 }

@@ -129,8 +129,9 @@ func (s *site) sheet(w http.ResponseWriter, r *http.Request) error {
 
 // nothing answers for every path that is no page. A slash at the end is a slip of the hand.
 func (s *site) nothing(w http.ResponseWriter, r *http.Request) {
-	if trimmed := strings.TrimRight(r.URL.EscapedPath(), "/"); trimmed != r.URL.EscapedPath() && strings.HasPrefix(trimmed, "/channels") {
-		_ = redirect(w, r, trimmed)
+	trimmed, slip := strings.CutSuffix(r.URL.EscapedPath(), "/")
+	if reads := r.Method == http.MethodGet || r.Method == http.MethodHead; reads && slip && strings.HasPrefix(trimmed, "/channels") {
+		_ = redirect(w, r, trimmed) // never an error
 		return
 	}
 	s.fail(w, r, nowhere())

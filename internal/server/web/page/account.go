@@ -133,11 +133,11 @@ func (t APIToken) ends(now time.Time) string {
 	return day(t.Ends)
 }
 
-// left is how much of a short life is left.
+// left is how much of a short life is left, in days to the nearest: a token made for a week has 7 of them.
 func left(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
-		return count(int64(d/(24*time.Hour)), "day")
+		return count(int64(d.Round(24*time.Hour)/(24*time.Hour)), "day")
 	case d >= 2*time.Hour:
 		return count(int64(d/time.Hour), "hour")
 	}
