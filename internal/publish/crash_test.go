@@ -1,0 +1,200 @@
+package publish_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"sluice/internal/access"
+	"sluice/internal/account"
+	"sluice/internal/audit"
+	"sluice/internal/blob"
+	"sluice/internal/channel"
+	"sluice/internal/conda"
+	"sluice/internal/conda/artifact"
+	"sluice/internal/conda/build"
+	"sluice/internal/db"
+	"sluice/internal/fault"
+	"sluice/internal/index"
+	"sluice/internal/publish"
+	"sluice/internal/token"
+)
+
+// site is the data folder of a server, and what is taken pictures of.
+type site struct {
+	dir   string
+	db    *db.DB
+	blobs blob.Store
+	// pictures are copies of the folder, taken at each step of an upload: what a crash there would leave.
+	pictures []picture
+}
+
+type picture struct{ step, dir string }
+
+func open(t *testing.T, dir string) *site {
+	t.Helper()
+	d, err := db.OpenSQLite(t.Context(), filepath.Join(dir, "sluice.db"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = root.Close() })
+	blobs, err := blob.NewFolder(root, d.Referenced)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := blobs.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return &site{dir: dir, db: d, blobs: blobs}
+}
+
+func (s *site) picture(t *testing.T, step string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(s.dir)); err != nil {
+		t.Fatal(err)
+	}
+	s.pictures = append(s.pictures, picture{step, dir})
+}
+
+// watchedStore takes pictures around the transaction.
+type watchedStore struct {
+	publish.Store
+	t *testing.T
+	s *site
+}
+
+func (w watchedStore) Publish(ctx context.Context, c publish.Commit) (publish.Outcome, error) {
+	w.s.picture(w.t, "kept, not committed")
+	out, err := w.Store.Publish(ctx, c)
+	w.s.picture(w.t, "transaction over, hold not ended")
+	return out, err
+}
+
+// An upload that ends at any of its steps shows everything or nothing after the next start, and leaves
+// nothing behind. Inside of the steps it is the same: blob's own tests go through each system call, and a
+// transaction is the database's.
+func TestCrashBetweenTheSteps(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	right, ch := found(t, s)
+	uploads := publish.New(publish.Config{
+		Blobs: s.blobs, Store: watchedStore{s.db, t, s}, Log: slog.New(slog.DiscardHandler), Now: time.Now, Limits: artifact.DefaultLimits(), MaxSize: 1 << 20,
+	})
+	first, other := pkg(t, "MIT"), pkg(t, "GPL")
+	s.upload(t, uploads, ch, right, first, "")
+	before := len(s.pictures)
+	s.upload(t, uploads, ch, right, other, fault.Exists)
+	for i, p := range s.pictures {
+		again := open(t, p.dir)
+		var want []string
+		// The first upload counts from its commit on, the refused one never.
+		if i >= before || p.step != "received" && p.step != "kept, not committed" {
+			want = []string{sum(first)}
+		}
+		if got := again.stored(t); !slices.Equal(got, want) {
+			t.Errorf("%d, %s: blobs %q, want %q", i, p.step, got, want)
+		}
+		if got := again.listed(t, ch); got != len(want) {
+			t.Errorf("%d, %s: %d files are listed, want %d", i, p.step, got, len(want))
+		}
+		if left, err := os.ReadDir(filepath.Join(p.dir, "staging")); err != nil || len(left) > 0 {
+			t.Errorf("%d, %s: staging holds %v (%v)", i, p.step, left, err)
+		}
+	}
+	if len(s.pictures) != 8 {
+		t.Errorf("%d pictures, want 8", len(s.pictures))
+	}
+}
+
+// upload goes through one upload and takes pictures of it; code is how it is refused.
+func (s *site) upload(t *testing.T, u *publish.Uploads, ch channel.Channel, right access.Right, body []byte, code fault.Code) {
+	t.Helper()
+	f, err := conda.ParseFilename("tide-1.0-0.conda")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := u.Receive(t.Context(), publish.Announced{File: f}, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.picture(t, "received")
+	if _, err = got.Publish(t.Context(), ch, right); code == "" && err != nil || code != "" && !fault.Is(err, code) {
+		t.Fatalf("publish: %v, want %q", err, code)
+	}
+	s.picture(t, "over")
+}
+
+// found makes an account with a token, and a channel.
+func found(t *testing.T, s *site) (access.Right, channel.Channel) {
+	t.Helper()
+	accounts := &account.Accounts{Store: s.db, Tokens: s.db, Log: s.db, Now: time.Now, Passwords: account.NewPasswords(1)}
+	ann, err := accounts.Create(t.Context(), audit.Actor{}, "ann", "", false, token.Token{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, kept, err := accounts.CreateToken(t.Context(), audit.Actor{}, ann, account.NewToken{Name: "laptop", Scopes: []account.Scope{account.Upload}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, err := (&channel.Channels{Store: s.db, Now: time.Now}).Create(t.Context(), audit.Actor{}, ann.ID, "forge", channel.Public, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return access.Right{User: &ann, APIToken: &kept}, ch
+}
+
+func pkg(t *testing.T, license string) []byte {
+	t.Helper()
+	b, err := build.Package{Name: "tide", Version: "1.0", Build: "0", Subdir: "noarch", Noarch: "generic", License: license}.Conda()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func sum(b []byte) string {
+	s := sha256.Sum256(b)
+	return string(s[:])
+}
+
+// stored is the digests of all blobs.
+func (s *site) stored(t *testing.T) (out []string) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(s.dir, "blobs", "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, sum(b))
+	}
+	return out
+}
+
+// listed is how many files the index of the channel lists.
+func (s *site) listed(t *testing.T, ch channel.Channel) int {
+	t.Helper()
+	snapshot, ok, err := s.db.Snapshot(t.Context(), index.Place{ChannelID: ch.ID, Label: conda.MainLabel(), Subdir: conda.Noarch()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ok {
+		return 0
+	}
+	return snapshot.Names
+}
