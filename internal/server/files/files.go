@@ -183,7 +183,7 @@ func (f *Files) shard(w http.ResponseWriter, r *http.Request, ch channel.Channel
 	h := w.Header()
 	cacheFor(h, ch, true)
 	h.Set("Content-Type", "application/zstd")
-	h.Set("ETag", fmt.Sprintf(`"%x-%s"`, t.sha256, t.subdir))
+	h.Set("ETag", fmt.Sprintf(`"%x-%s-%s-%s"`, t.sha256, ch.Name, t.label, t.subdir))
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
 	return nil
 }
@@ -203,7 +203,7 @@ func (f *Files) artifact(w http.ResponseWriter, r *http.Request, ch channel.Chan
 	h := w.Header()
 	cacheFor(h, ch, true)
 	h.Set("Content-Type", "application/octet-stream")
-	h.Set("ETag", fmt.Sprintf(`"%x-%s-%s-%s"`, at.SHA256, ch.Name, t.subdir, t.file))
+	h.Set("ETag", fmt.Sprintf(`"%x-%s-%s-%s-%s"`, at.SHA256, ch.Name, t.label, t.subdir, t.file))
 	http.ServeContent(w, r, "", at.At, body)
 	return nil
 }
