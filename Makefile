@@ -20,7 +20,8 @@ STAMPS := .cache/stamps
 RATTLER_VERSION := 0.5.14
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sluice-test/rattler-bin-$(RATTLER_VERSION)
 
-# End-to-end tests run whole programs: there the race detector would only slow their servers down.
+# End-to-end tests run whole programs: there the race detector would only slow their servers down, and two
+# packages at once would only slow one another.
 UNIT := $(or $(PKG),$$(go list ./... | grep -v '^sluice/test'))
 E2E  := $(or $(PKG),./test/...)
 ONLY := $(if $(RUN),-run '$(RUN)')
@@ -50,7 +51,7 @@ unit: $(STAMPS)/debian $(STAMPS)/python ## Go tests with the race detector
 
 .PHONY: e2e
 e2e: clients ## the server with real clients, a real browser, real databases
-	go test -shuffle=on -timeout 30m $(ONLY) $(E2E)
+	go test -p 1 -shuffle=on -timeout 20m $(ONLY) $(E2E)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME=30s
