@@ -24,7 +24,6 @@ const (
 	APITokenCreated  Kind = "api_token.created"
 	APITokenRevoked  Kind = "api_token.revoked"
 	ChannelCreated   Kind = "channel.created"
-	ChannelChanged   Kind = "channel.changed"
 	MemberSet        Kind = "member.set"
 	MemberRemoved    Kind = "member.removed"
 	AccountCreated   Kind = "account.created"

@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -88,5 +87,5 @@ func call(method, address, token, body string) (int, string, error) {
 	defer func() { _ = res.Body.Close() }()
 	b := make([]byte, 4096)
 	n, _ := res.Body.Read(b) // enough to say why
-	return res.StatusCode, fmt.Sprintf("%s", b[:n]), nil
+	return res.StatusCode, string(b[:n]), nil
 }

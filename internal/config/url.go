@@ -10,10 +10,11 @@ import (
 )
 
 func (c Config) checkURL() error {
-	if c.URL == "" && checkListen(c.Listen) != nil {
-		return nil // the mistake is in listen, and URL would have followed it
-	}
-	if c.URL == "" {
+	listens := checkListen(c.Listen) == nil // if not, that is the mistake: URL would have followed it
+	switch {
+	case c.URL == "" && !listens:
+		return nil
+	case c.URL == "":
 		return fmt.Errorf("it is not set, and %q may be reached from other machines: set --url to the address "+
 			"that people and CI jobs use, such as https://conda.example.com. "+
 			"Its host is the audience that CI identity tokens must name, so it cannot be guessed", c.Listen)

@@ -5,8 +5,6 @@ const (
 	// Internal is what a caller is told when the failure is ours. Rooms do not use it: any error that is
 	// not a refusal counts as internal.
 	Internal Code = "internal"
-	// Unavailable: something this server needs is away for now, and asking again may help.
-	Unavailable Code = "unavailable"
 	// BadRequest: the request itself cannot be read.
 	BadRequest Code = "bad_request"
 	// InvalidField: a field of a form or of a JSON body has a value that cannot be.

@@ -58,8 +58,11 @@ type Server struct {
 // formMargin is what a multipart form adds to the package in it, in bytes.
 const formMargin = 1 << 20
 
-// New wires the rooms. It reads the database and fetches nothing.
+// New wires the rooms. It reads the database and fetches nothing. Its clock ticks in microseconds, as the
+// database keeps time: what is answered when something is made is what is read later.
 func New(ctx context.Context, p Parts) (*Server, error) {
+	now := p.Now
+	p.Now = func() time.Time { return now().Truncate(time.Microsecond) }
 	issuers, err := issuersOf(p.Config)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,6 @@ import (
 // statuses is the one table from refusals to HTTP.
 var statuses = map[fault.Code]int{
 	fault.Internal:         http.StatusInternalServerError,
-	fault.Unavailable:      http.StatusServiceUnavailable,
 	fault.BadRequest:       http.StatusBadRequest,
 	fault.InvalidField:     http.StatusUnprocessableEntity,
 	fault.NotFound:         http.StatusNotFound,
