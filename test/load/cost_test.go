@@ -30,8 +30,9 @@ type cost struct {
 	rows float64
 }
 
-// An upload into a channel of three times the size writes as much. The file names here are long, so that the
-// pieces are full at the smaller size: a channel of one small piece is cheaper.
+// An upload into a channel of three times the size writes about as much: pieces are between half full and
+// full, and no more follows from how many there are. The file names here are long, so that the smaller
+// channel has full pieces, too.
 func TestCostOfAnUploadDoesNotFollowTheChannel(t *testing.T) {
 	t.Parallel()
 	const small, large, each = 400, 1200, 40
@@ -54,7 +55,7 @@ func TestCostOfAnUploadDoesNotFollowTheChannel(t *testing.T) {
 		{"bytes of pieces rebuilt", a.rebuilt, b.rebuilt, 3 * repodata.PieceTarget},
 		{"rows added", a.rows, b.rows, 8},
 	} {
-		if x.a == 0 || x.b > 1.3*x.a || x.b > x.most {
+		if x.a == 0 || x.b > 1.7*x.a || x.b > x.most {
 			t.Errorf("%s: %.1f at %d packages, %.1f at %d; at most %.0f", x.what, x.a, small, x.b, large, x.most)
 		}
 	}
