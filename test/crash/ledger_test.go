@@ -26,8 +26,11 @@ type ledger struct {
 	// generations are the last ones seen, states what their files looked like.
 	generations map[string]int64
 	states      map[string]string
-	// cut counts uploads that were never answered, refused those that had to be.
-	cut, refused int
+	// cut counts uploads that were never answered, unsure those that were answered 500 after the database
+	// had been cut off, refused those that had to be.
+	cut, unsure, refused int
+	// disconnected counts how often the database was cut off.
+	disconnected int
 	// survived are uploads that were there though nobody was told so.
 	survived map[string]bool
 	errs     []error
@@ -86,10 +89,33 @@ func (l *ledger) storage(t *testing.T) {
 	l.integrity(t, d)
 }
 
+// disconnect ends all connections of the server to PostgreSQL, every other time. What they were about to
+// commit may be committed or not, and the server cannot know.
+func (l *ledger) disconnect(t *testing.T) {
+	t.Helper()
+	if l.sqlite() {
+		return
+	}
+	if l.disconnected++; l.disconnected%2 == 0 {
+		return
+	}
+	d := l.sql(t)
+	defer func() { _ = d.Close() }()
+	_, err := d.ExecContext(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (l *ledger) sqlite() bool {
+	_, err := os.Stat(filepath.Join(l.data, "sluice.db"))
+	return err == nil
+}
+
 func (l *ledger) integrity(t *testing.T, d *sql.DB) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(l.data, "sluice.db")); err != nil {
-		return // PostgreSQL
+	if !l.sqlite() {
+		return
 	}
 	var said string
 	if err := d.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&said); err != nil || said != "ok" {
