@@ -25,6 +25,7 @@ import (
 	sqlitelib "modernc.org/sqlite/lib"
 
 	"sluice/internal/conda/repodata"
+	"sluice/internal/fault"
 )
 
 //go:embed migrations
@@ -180,6 +181,9 @@ const retries = 5
 func (db *DB) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 	for try := 0; ; try++ {
 		err := db.writeOnce(ctx, f)
+		if outOfSpace(err) {
+			return fault.Wrap(err, fault.NoSpace, "this server's database has no room left, and nothing was stored; its operator must make room first")
+		}
 		if err == nil || try == retries || !again(err) {
 			return err
 		}
@@ -220,11 +224,21 @@ const (
 	pgUnique     = "23505"
 	pgSerialize  = "40001"
 	pgDeadlocked = "40P01"
+	pgDiskFull   = "53100"
 )
 
 func again(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == pgSerialize || pg.Code == pgDeadlocked)
+}
+
+// outOfSpace reports whether err says that the disk under the database is full. Then nothing was committed.
+func outOfSpace(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code == pgDiskFull
+	}
+	lite, ok := errors.AsType[*sqlite.Error](err)
+	return ok && lite.Code() == sqlitelib.SQLITE_FULL
 }
 
 // taken reports whether err says that a unique key exists already.
