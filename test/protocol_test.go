@@ -172,7 +172,6 @@ func (w *world) brokenForms(t *testing.T) {
 		{"no bytes", "POST", uploadPath, append(raw, "X-File-Name", p.file), nil, 422, "is empty: no bytes came."},
 		{"no package", "POST", uploadPath, append(raw, "X-File-Name", p.file), []byte("hello"), 422, p.file + " is refused: "},
 		{"another package", "POST", uploadPath, append(raw, "X-File-Name", p.file), other.body, 422, p.file + " is refused: "},
-		{"replacement", "POST", uploadPath + "?force=true", append(raw, "X-File-Name", p.file), p.body, 403, "Channel forge does not allow a published file to be replaced"},
 		{"two files", "POST", uploadPath, []string{"Authorization", "Bearer " + bearer, "Content-Type", kindOfTwo}, two.Bytes(), 400, "two parts named file"},
 		{"no file", "POST", uploadPath, []string{"Authorization", "Bearer " + bearer, "Content-Type", kindOfNone}, none.Bytes(), 400, `The form has a part "comment"`},
 		{"form cut off", "POST", uploadPath, []string{"Authorization", "Bearer " + bearer, "Content-Type", kind}, form.Bytes()[:form.Len()-100], 400, "The multipart form is broken or was cut off"},

@@ -149,6 +149,9 @@ func (db *DB) present(ctx context.Context, tx *sql.Tx, c publish.Commit) (at tim
 	if equal {
 		return at, false, fault.New(fault.Exists, "%s, with these same bytes. Use --skip-existing.", first)
 	}
+	if c.Force {
+		return at, false, fault.New(fault.NotPermitted, "Channel %s does not allow a published file to be replaced: leave out --force and raise the build number.", c.Channel.Name)
+	}
 	return at, false, fault.New(fault.Exists, "%s, with SHA-256 %x; yours has %x. Raise the build number, or use --skip-existing.", first, sum, c.Record.SHA256)
 }
 

@@ -40,6 +40,8 @@ type Commit struct {
 	// Right is who uploads; Grant the publisher's rule that covers it, zero for accounts.
 	Right access.Right
 	Grant trust.Grant
+	// Force says that the caller wants to replace what is there. No channel allows that yet; the refusal says so.
+	Force bool
 	// Event is the audit event; the store fills in what only it knows.
 	Event audit.Event
 }
@@ -185,9 +187,6 @@ func (r *Received) Publish(ctx context.Context, ch channel.Channel, right access
 	if err != nil {
 		return Outcome{}, err
 	}
-	if r.force {
-		return Outcome{}, fault.New(fault.NotPermitted, "Channel %s does not allow a published file to be replaced: leave out --force and raise the build number.", ch.Name)
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
 	defer cancel()
 	return r.commit(ctx, r.describe(ch, right, grant, pkg))
@@ -234,7 +233,7 @@ func (r *Received) describe(ch channel.Channel, right access.Right, g trust.Gran
 	rec.MD5, rec.SHA256, rec.Size = r.md5, r.sha256, r.size
 	c := Commit{
 		Channel: ch, Label: conda.MainLabel(), File: r.file, Record: rec, RunExports: pkg.RunExports,
-		RawIndex: pkg.RawIndex, About: pkg.About, Right: right, Grant: g,
+		RawIndex: pkg.RawIndex, About: pkg.About, Right: right, Grant: g, Force: r.force,
 	}
 	c.Event = audit.Event{
 		Kind: audit.Uploaded, ChannelID: ch.ID, Channel: ch.Name.String(), Subject: rec.Subdir.String() + "/" + r.file.String(),

@@ -38,8 +38,6 @@ func TestStrangeTextIsTaken(t *testing.T) {
 			change func(p *build.Package)
 		}{
 			{"zero bytes in the license", field("license", "MIT\x00")},
-			{"zero bytes in a dependency", field("depends", []string{"ebb\x00"})},
-			{"zero bytes in the features", field("track_features", "ebb\x00")},
 			{"zero bytes in the summary", about("a\x00b")},
 			{"escapes and marks in the summary", about("\x1b[31mred\u202e\u2066\r\n<script>")},
 			{"beyond the basic plane", field("license", "🦀 \U0010ffff")},

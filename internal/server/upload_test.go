@@ -61,7 +61,6 @@ func TestUploadRefuses(t *testing.T) {
 			{"a name outside of the publisher's", up(w.ci, filePart("ebb-1.0-0.conda", "", ebb)), 403, "ebb"},
 			{"a package of another name under one that is allowed", up(w.ci, filePart("tide-1.0-0.conda", "", ebb)), 422, "ebb"},
 			{"revision 3", up(w.ci, filePart(name, "", v3)), 403, "revision 3"},
-			{"force", forced(up(w.ci, file)), 403, "force"},
 			{"two files", up(w.ci, file, file), 400, "two parts named file"},
 			{"a part that nobody knows", up(w.ci, file, part{"subdir", nil, []byte("noarch")}), 400, `a part "subdir"`},
 			{"an attestation", up(w.ci, file, part{"attestation", nil, []byte("{}")}), 422, "attestation"},

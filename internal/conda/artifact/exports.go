@@ -13,8 +13,10 @@ func readRunExports(e *conda.RunExports, b []byte) (err error) {
 		return nil
 	}
 	if bytes.TrimSpace(b)[0] == '[' {
-		e.Weak, err = object{}.strings("run_exports", b, "a list of strings")
-		return err
+		if e.Weak, err = (object{}).strings("run_exports", b, "a list of strings"); err != nil {
+			return err
+		}
+		return noNUL(e.Weak)
 	}
 	o, err := parseObject(b)
 	if err != nil {
@@ -28,6 +30,9 @@ func readRunExports(e *conda.RunExports, b []byte) (err error) {
 		{"weak_constrains", &e.WeakConstrains}, {"strong_constrains", &e.StrongConstrains},
 	} {
 		if *l.to, err = o.list(l.key); err != nil {
+			return err
+		}
+		if err := noNUL(*l.to); err != nil {
 			return err
 		}
 	}

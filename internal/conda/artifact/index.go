@@ -3,6 +3,7 @@ package artifact
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,12 +34,25 @@ func readIndex(p *Package, raw []byte, f conda.Filename, now time.Time) error {
 		func() (err error) { r.ExtraDepends, err = readExtraDepends(o); return },
 		func() (err error) { r.Flags, err = readFlags(o); return },
 		func() (err error) { p.SchemaVersion, err = readSchemaVersion(o); return },
+		func() error {
+			return noNUL(slices.Concat(r.Depends, r.Constrains, []string{r.Features, r.TrackFeatures}))
+		},
 	} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
 	r.Purls = readPurls(o)
+	return nil
+}
+
+// noNUL refuses texts that clients written in C would read up to that character and others whole.
+func noNUL(texts []string) error {
+	for _, s := range texts {
+		if strings.ContainsRune(s, 0) {
+			return bad("%s holds a NUL character, at which some clients would stop reading", quote(s))
+		}
+	}
 	return nil
 }
 
