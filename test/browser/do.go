@@ -18,7 +18,8 @@ func (b *Tab) Go(address string, status int64) {
 	b.follow(status, chromedp.Navigate(address))
 }
 
-// Click clicks the link or button with that text, the last one where there are several, and waits for the page that it leads to.
+// Click clicks the link or button with that text, in the main part of the page if it is there, and waits
+// for the page that it leads to.
 func (b *Tab) Click(text string) {
 	b.Helper()
 	b.ClickFor(text, 200)
@@ -27,8 +28,8 @@ func (b *Tab) Click(text string) {
 // ClickFor is Click where the page that comes has another status.
 func (b *Tab) ClickFor(text string, status int64) {
 	b.Helper()
-	const controls = `//*[self::a or self::button][normalize-space()=`
-	b.follow(status, chromedp.Click(`(//header`+controls+quote(text)+`] | //main`+controls+quote(text)+`])[last()]`))
+	control := `//*[self::a or self::button][normalize-space()=` + quote(text) + `]`
+	b.follow(status, chromedp.Click(`(//main`+control+` | //header`+control+`[not(//main`+control+`)])[1]`))
 }
 
 // Unfold opens, or closes, the disclosure whose summary holds the text.
@@ -152,6 +153,10 @@ func (b *Tab) Fits(width int64) {
 func (b *Tab) Shoot(file string, l Look, height float64) {
 	b.Helper()
 	b.See(l)
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error { // what is above the screen may not be painted
+		_, err := chromedp.Evaluate[any](`scrollTo(0, 0)`)(ctx, t)
+		return err
+	}))
 	_, whole := b.size()
 	if height == 0 || height > whole {
 		height = whole

@@ -32,8 +32,9 @@ type Tab struct {
 	ctx context.Context //nolint:containedctx // chromedp keeps the tab itself in it
 
 	mu sync.Mutex // guards what follows
-	// troubles is what went wrong unseen, hosts what was asked.
+	// troubles is what went wrong unseen, hosts who was asked, requests how often since the last page.
 	troubles, hosts []string
+	requests        int
 }
 
 // Open starts a browser. Scripts say whether pages may run any: without them the tests drive it all the same.
@@ -85,7 +86,12 @@ func (b *Tab) watch(event any) {
 			b.troubles = append(b.troubles, fmt.Sprintf("%s %s: %s (%s)", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
 		}
 	case *network.EventRequestWillBeSent:
-		if host := hostOf(e.Request.URL); host != "" && !slices.Contains(b.hosts, host) {
+		host := hostOf(e.Request.URL)
+		if host == "" {
+			return
+		}
+		b.requests++
+		if !slices.Contains(b.hosts, host) {
 			b.hosts = append(b.hosts, host)
 		}
 	}
@@ -104,6 +110,13 @@ func hostOf(address string) string {
 	_, rest, _ := strings.Cut(address, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	return host
+}
+
+// Requests is how many requests the page took, those for redirects included.
+func (b *Tab) Requests() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.requests
 }
 
 // Clean fails the test when anything went wrong unseen, or when anything was asked of another host than these.
@@ -146,6 +159,9 @@ func ask[T any](b *Tab, action chromedp.Action[T]) T {
 // follow does what leads to another page, waits for that page, and wants its status.
 func (b *Tab) follow(status int64, actions ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
+	b.mu.Lock()
+	b.requests = 0
+	b.mu.Unlock()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	response, err := chromedp.RunResponse(ctx, actions...)
