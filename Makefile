@@ -75,6 +75,10 @@ screenshots: setup ## the pages in a real browser, as pictures below test/out
 	go test -count=1 -run 'Browser' ./test/...
 	@find test/out -name '*.png' 2>/dev/null | sort
 
+.PHONY: picture
+picture: setup ## the picture of the README, docs/images/package.png
+	SLUICE_PICTURE=1 go test -count=1 -run BrowserPicture ./test/browser
+
 .PHONY: clients
 clients: setup ## the versions of the clients under test
 	@.venv/bin/python -B test/clients/about.py

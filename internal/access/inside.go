@@ -30,6 +30,8 @@ func (a *Access) MayInside(ctx context.Context, p Principal, ch channel.Channel)
 		return err
 	case p.Anonymous():
 		return a.nobody(p, "Sign in, or send an API token of a member of channel %s with the scope read.", ch.Name)
+	case p.APIToken != nil:
+		return fault.New(fault.NotPermitted, "Only members of channel %s, by a token with the scope read, may see this. Ask an owner of the channel.", ch.Name)
 	default:
 		return fault.New(fault.NotPermitted, "Only members of channel %s may see this. Ask an owner of the channel.", ch.Name)
 	}

@@ -19,7 +19,7 @@ import (
 	"sluice/test/browser"
 )
 
-// picture is the one of the README. It is made anew by SLUICE_PICTURE=1 make screenshots, so that a test run does
+// picture is the one of the README. It is made anew by "make picture" alone, so that a test run does
 // not change a file of the repository.
 const picture = "../../docs/images/package.png"
 

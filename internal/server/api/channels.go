@@ -145,7 +145,7 @@ func (s *service) channelDetail(ctx context.Context, ch channel.Channel) (channe
 		return out, err
 	}
 	out.Role = string(role)
-	if in, err := s.insider(ctx, ch); err != nil || !in {
+	if in, err := s.Access.Insider(ctx, caller.From(ctx), ch); err != nil || !in {
 		return out, err
 	}
 	out.CreatedBy = ch.CreatedBy

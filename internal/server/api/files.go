@@ -12,6 +12,7 @@ import (
 	"sluice/internal/conda"
 	"sluice/internal/conda/artifact"
 	"sluice/internal/fault"
+	"sluice/internal/server/caller"
 )
 
 // fileJSON is one artifact.
@@ -95,7 +96,7 @@ func (s *service) getFile(ctx context.Context, in *fileInput) (*fileOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	inside, err := s.insider(ctx, ch)
+	inside, err := s.Access.Insider(ctx, caller.From(ctx), ch)
 	body := s.fileOf(f, inside)
 	body.About, body.Index = aboutOf(f.About), f.RawIndex
 	return &fileOutput{Body: body}, err
@@ -115,7 +116,7 @@ func (s *service) listFiles(ctx context.Context, in *filesInput) (*filesOutput, 
 	if err != nil {
 		return nil, err
 	}
-	inside, err := s.insider(ctx, ch)
+	inside, err := s.Access.Insider(ctx, caller.From(ctx), ch)
 	if err != nil {
 		return nil, err
 	}

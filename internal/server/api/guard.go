@@ -41,35 +41,6 @@ func (s *service) self(ctx context.Context) (account.User, error) {
 	return *p.User, nil
 }
 
-// insider reports whether the caller is a member of the channel and may see names of people there. A token
-// that was made for something else does not turn its bearer into a member.
-func (s *service) insider(ctx context.Context, ch channel.Channel) (bool, error) {
-	p := caller.From(ctx)
-	if t := p.APIToken; t != nil && (t.ChannelID != 0 && t.ChannelID != ch.ID || !t.Has(account.Read) && !t.Has(account.Manage)) {
-		return false, nil
-	}
-	r, err := s.Access.Role(ctx, p, ch)
-	return r != channel.None, err
-}
-
-// mayInside lets members in who may read.
-func (s *service) mayInside(ctx context.Context, p access.Principal, ch channel.Channel) error {
-	if err := s.Access.MayRead(ctx, p, ch); err != nil {
-		return err
-	}
-	in, err := s.insider(ctx, ch)
-	switch {
-	case err != nil || in:
-		return err
-	case p.Anonymous() && p.Rejected != nil:
-		return p.Rejected
-	case p.Anonymous():
-		return fault.New(fault.Unauthenticated, "Sign in, or send an API token of a member of channel %s with the scope read.", ch.Name)
-	default:
-		return fault.New(fault.NotPermitted, "Only members of channel %s, by a token with the scope read, may see this. Ask an owner of the channel.", ch.Name)
-	}
-}
-
 // each returns values as the API writes them; never nil, because an empty list is [] and not null.
 func each[T, U any](in []T, f func(T) U) []U {
 	out := make([]U, len(in))

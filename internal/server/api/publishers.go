@@ -92,7 +92,7 @@ func (s *service) publisherRoutes() {
 }
 
 func (s *service) listPublishers(ctx context.Context, in *channelInput) (*publishersOutput, error) {
-	ch, err := s.where(ctx, in.Channel, s.mayInside)
+	ch, err := s.where(ctx, in.Channel, s.Access.MayInside)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (s *service) listPublishers(ctx context.Context, in *channelInput) (*publis
 }
 
 func (s *service) getPublisher(ctx context.Context, in *publisherInput) (*publisherOutput, error) {
-	ch, err := s.where(ctx, in.Channel, s.mayInside)
+	ch, err := s.where(ctx, in.Channel, s.Access.MayInside)
 	if err != nil {
 		return nil, err
 	}
