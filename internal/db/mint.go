@@ -140,16 +140,11 @@ func (db *DB) mintEvents(ctx context.Context, tx *sql.Tx, m trust.Mint) error {
 	return nil
 }
 
-// Refused implements trust.Refusals.
+// Refused implements trust.Refusals. Each channel whose publishers come near has one event of its own.
 func (db *DB) Refused(ctx context.Context, r trust.Refusal) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		e := audit.Event{
-			At: r.At, Kind: audit.MintRefused, Actor: audit.Actor{Kind: audit.Publisher, Name: r.Run.Repository, Means: r.Run.Byline()},
-			Subject: r.Run.Repository, Sentence: r.Detail, Code: string(r.Code), Facts: runFacts(r.Run),
-		}
-		e.Facts["jti"] = r.JTI
-		for _, d := range r.Differences {
-			e.Facts["wants "+d.Claim] = d.Want
+		if len(r.Near) == 0 {
+			return db.appendEvent(ctx, tx, refusalEvent(r, true))
 		}
 		seen := map[int64]bool{}
 		for _, near := range r.Near {
@@ -157,6 +152,7 @@ func (db *DB) Refused(ctx context.Context, r trust.Refusal) error {
 				continue
 			}
 			seen[near.ChannelID] = true
+			e := refusalEvent(r, near.ChannelID == r.Near[0].ChannelID)
 			e.ChannelID = near.ChannelID
 			e.Facts["publisher"], e.Facts["proven"] = fmt.Sprint(near.PublisherID), fmt.Sprint(near.Proven)
 			if err := tx.QueryRowContext(ctx, `SELECT name FROM channel WHERE id = $1`, near.ChannelID).Scan(&e.Channel); err != nil {
@@ -166,11 +162,26 @@ func (db *DB) Refused(ctx context.Context, r trust.Refusal) error {
 				return err
 			}
 		}
-		if len(seen) > 0 {
-			return nil
-		}
-		return db.appendEvent(ctx, tx, e)
+		return nil
 	})
+}
+
+// refusalEvent is a refusal as a channel's owners read it. The differences, and the sentence that tells them, are
+// those of the nearest publisher: what it wants, and which channel it is in, is nothing for owners of other channels.
+func refusalEvent(r trust.Refusal, nearest bool) audit.Event {
+	e := audit.Event{
+		At: r.At, Kind: audit.MintRefused, Actor: audit.Actor{Kind: audit.Publisher, Name: r.Run.Repository, Means: r.Run.Byline()},
+		Subject: r.Run.Repository, Sentence: r.Detail, Code: string(r.Code), Facts: runFacts(r.Run),
+	}
+	e.Facts["jti"] = r.JTI
+	if len(r.Differences) > 0 && !nearest {
+		e.Sentence = fmt.Sprintf("Run does not match [%s]: no publisher of this channel takes it as it is.", r.Code)
+		return e
+	}
+	for _, d := range r.Differences {
+		e.Facts["wants "+d.Claim] = d.Want
+	}
+	return e
 }
 
 // runFacts is what the audit log keeps of a run: names, ids and refs, nothing personal.

@@ -10,6 +10,8 @@ import (
 
 	"sluice/internal/access"
 	"sluice/internal/audit"
+	"sluice/internal/channel"
+	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/token"
 	"sluice/internal/trust"
@@ -180,6 +182,41 @@ func TestEventsArePagedAndFiltered(t *testing.T) {
 		up := must(f.Events(t.Context(), audit.Query{ChannelID: f.channel.ID, Kinds: []audit.Kind{audit.Uploaded}, Before: all[0].ID, Limit: 100}))(t)
 		if len(up) != 1 || up[0].ID != all[2].ID {
 			t.Errorf("filtered = %+v", up)
+		}
+	})
+}
+
+// TestRefusalsTellOwnersOfTheirOwnPublishers alone: two channels trust the same repository, and the nearest publisher
+// is in the first of them.
+func TestRefusalsTellOwnersOfTheirOwnPublishers(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		other := must(f.CreateChannel(t.Context(), channel.Channel{Name: must(conda.ParseChannel("other"))(t), CreatedAt: f.clock.now()}, f.ann.ID, audit.Event{}))(t)
+		p := f.addPublisher(t)
+		r := trust.Refusal{
+			At: f.clock.now(), Code: fault.WorkflowMismatch, Detail: "token has x.yml, the nearest of 2 publishers, in channel forge, wants build.yml",
+			Differences: []fault.Difference{{Claim: "workflow_ref", Got: "x.yml", Want: "build.yml"}}, Run: f.mint(p, "x").Token.Run,
+			Near: []trust.Near{{PublisherID: p.ID, ChannelID: f.channel.ID, Proven: true}, {PublisherID: p.ID + 1, ChannelID: other.ID, Proven: true}},
+		}
+		read := func(channelID int64) audit.Event {
+			t.Helper()
+			list := must(f.Events(t.Context(), audit.Query{ChannelID: channelID, Kinds: []audit.Kind{audit.MintRefused}, Limit: 10}))(t)
+			if len(list) != 1 {
+				t.Fatalf("%d events", len(list))
+			}
+			return list[0]
+		}
+		if err := f.Refused(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if e := read(f.channel.ID); e.Sentence != r.Detail || e.Facts["wants workflow_ref"] != "build.yml" || e.Channel != "forge" {
+			t.Errorf("the nearest channel reads %+v", e)
+		}
+		e := read(other.ID)
+		if strings.Contains(e.Sentence, "forge") || strings.Contains(e.Sentence, "build.yml") || e.Facts["wants workflow_ref"] != "" {
+			t.Errorf("the other channel reads of the nearest publisher: %+v", e)
+		}
+		if e.Code != string(fault.WorkflowMismatch) || e.Channel != "other" || e.Facts["repository"] != "acme/forge" || !strings.Contains(e.Sentence, "[workflow_mismatch]") {
+			t.Errorf("the other channel reads %+v", e)
 		}
 	})
 }
