@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,6 +37,18 @@ func TestNewChannel(t *testing.T) {
 		eve.post(t, "/account/new-channel", "name", "open").goes(t, "/channels/open")
 		nobody(s).get(t, "/channels/open").is(t, 200).says(t, "public")
 	})
+}
+
+func TestManyChannels(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, servertest.Options{})
+	u, ann := person(t, s, "ann", false)
+	for i := range 101 {
+		s.Channel(t, u, fmt.Sprintf("c%03d", i), channel.Public)
+	}
+	ann.get(t, "/").is(t, 200).says(t, "101 channels", "c099", "The 100 channels published to last.").saysNot(t, "c100")
+	ann.get(t, "/?channel=C10").is(t, 200).says(t, "c100", "101 channels").saysNot(t, "c099", "published to last")
+	ann.get(t, "/?channel=none").is(t, 200).says(t, "No channel matches")
 }
 
 func TestOwnTokens(t *testing.T) {

@@ -34,9 +34,11 @@ func (s *site) home(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := page.HomeView{ChannelQuery: strings.TrimSpace(q.Get("channel")), ChannelTotal: len(channels), MayCreate: mayCreate}
-	if v.Channels, err = s.channelRows(ctx, matching(channels, v.ChannelQuery)); err != nil {
+	hits := matching(channels, v.ChannelQuery)
+	if v.Channels, err = s.channelRows(ctx, hits); err != nil {
 		return err
 	}
+	v.Cut = len(v.Channels) < len(hits)
 	if v.Recent, err = s.recent(ctx, channels, homeRecent); err != nil {
 		return err
 	}

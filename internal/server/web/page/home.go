@@ -11,6 +11,8 @@ type HomeView struct {
 	// ChannelQuery is the filter over channels, ChannelTotal their number without it.
 	ChannelQuery string
 	ChannelTotal int
+	// Cut says that more channels match than are listed.
+	Cut bool
 	// Recent are the last releases in channels that the reader may see, newest first.
 	Recent []Release
 	// MayCreate says that the reader may make a channel.

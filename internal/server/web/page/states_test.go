@@ -222,6 +222,7 @@ func states() map[string]templ.Component {
 		"home-fresh-admin": Home(me, HomeView{MayCreate: true}),
 		"home-fresh":       Home(anyone, HomeView{}),
 		"home-filter":      Home(me, HomeView{MayCreate: true, ChannelQuery: "tid", ChannelTotal: 300}),
+		"home-cut":         Home(me, HomeView{ChannelTotal: 300, Cut: true, Channels: []ChannelRow{{Name: "attic"}, {Name: "forge"}}}),
 		"versions": Versions(me, VersionsView{Channel: "forge", Name: "ripgrep", Summary: packageView().Summary, Matrix: versions(),
 			Paging: Paging{From: 1, To: 6, Total: 14, Next: "/channels/forge/packages/ripgrep/versions?after=13.0.0"}}),
 		"audit":             Audit(me, auditView()),
