@@ -30,6 +30,34 @@ func (a *Access) MayRead(ctx context.Context, p Principal, ch channel.Channel) e
 	return a.member(ctx, p, ch, channel.Reader, account.Read, "read")
 }
 
+// Lister lists, by name, the public channels and those that the account is a member of; all with everything.
+type Lister interface {
+	Channels(ctx context.Context, account int64, everything bool) ([]channel.Channel, error)
+}
+
+// Readable lists the channels that p may read, by name. The store knows what an account may read; the token
+// that it came with may be for less.
+func (a *Access) Readable(ctx context.Context, p Principal, from Lister) ([]channel.Channel, error) {
+	var id int64
+	everything := false
+	if p.User != nil {
+		id, everything = p.User.ID, p.User.Admin
+	}
+	all, err := from.Channels(ctx, id, everything)
+	if err != nil {
+		return nil, err
+	}
+	out := all[:0]
+	for _, ch := range all {
+		if err := a.MayRead(ctx, p, ch); err == nil {
+			out = append(out, ch)
+		} else if fault.CodeOf(err) == fault.Internal {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // Right is a decision that somebody may upload: a publish token, or an account with an API token.
 type Right struct {
 	// Publish is the publish token; nil for accounts.
@@ -56,8 +84,8 @@ func (r Right) Grant(name string) (trust.Grant, error) {
 }
 
 // MayUpload decides whether p may upload to ch at all. Errors: fault.Unauthenticated or the reason why a
-// credential was not taken, fault.WrongChannel for a publish token made for others,
-// fault.NotPermitted for accounts without the role or the scope, fault.NotFound for a private channel that p may not know of.
+// credential was not taken, fault.WrongChannel for a publish token made for others, fault.NotPermitted for
+// accounts without the role or the scope.
 func (a *Access) MayUpload(ctx context.Context, p Principal, ch channel.Channel) (Right, error) {
 	switch {
 	case p.Publish != nil:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sluice/internal/access"
 	"sluice/internal/audit"
 	"sluice/internal/channel"
 	"sluice/internal/conda"
@@ -53,7 +54,7 @@ func (db *DB) ChannelByName(ctx context.Context, name conda.Channel) (channel.Ch
 	var row channelRow
 	err := db.reader.QueryRowContext(ctx, `SELECT `+channelColumns+` FROM channel c WHERE c.name = $1`, name.String()).Scan(row.fields()...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return channel.Channel{}, fault.New(fault.NotFound, "There is no channel %s here: check the name, or make it first.", name)
+		return channel.Channel{}, access.NoChannel(name.String())
 	} else if err != nil {
 		return channel.Channel{}, fmt.Errorf("channel by name: %w", err)
 	}

@@ -198,7 +198,8 @@ func (r *Received) discard(ctx context.Context) {
 	}
 }
 
-// readTime bounds the reading of one package and the wait for its turn: bzip2 gives the slowest, and 5 GiB of it unpack in a quarter of that.
+// readTime bounds the reading of one package and the wait for its turn: bzip2 gives the slowest, and 5 GiB of
+// it unpack in a quarter of that.
 const readTime = 30 * time.Minute
 
 var errReadTime = errors.New("the package took too long to read")

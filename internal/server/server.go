@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -87,8 +89,8 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 
 func issuersOf(cfg config.Config) ([]trust.Issuer, error) {
 	var out []trust.Issuer
-	for name, address := range cfg.Issuers {
-		is, err := trust.NewIssuer(name, address)
+	for _, name := range slices.Sorted(maps.Keys(cfg.Issuers)) { // the order in which forms offer them
+		is, err := trust.NewIssuer(name, cfg.Issuers[name])
 		if err != nil {
 			return nil, err
 		}

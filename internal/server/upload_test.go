@@ -147,6 +147,16 @@ func TestUploadAsksWhoIsCalling(t *testing.T) {
 			{"a channel that cannot be", w.post(t, "conda", w.annUploads, file), 404, "conda"},
 			{"a run in another channel", w.post(t, "hidden", w.ci, file), 403, "forge"},
 		})
+		// What a caller was told of other channels is not for the owners of this one.
+		events, err := w.DB.Events(t.Context(), audit.Query{Kinds: []audit.Kind{audit.UploadRefused}, Limit: 100})
+		if err != nil || len(events) == 0 {
+			t.Fatalf("%d refusals are in the audit log, %v", len(events), err)
+		}
+		for _, e := range events {
+			if other := map[string]string{"forge": "hidden", "hidden": "forge"}[e.Channel]; strings.Contains(e.Sentence, other) {
+				t.Errorf("the log of %s says %q", e.Channel, e.Sentence)
+			}
+		}
 		bearers := w.post(t, "forge", "", file)
 		bearers.SetBasicAuth("whoever", w.annUploads)
 		if status, said := w.do(t, bearers); status != http.StatusOK {

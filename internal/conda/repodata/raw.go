@@ -52,17 +52,9 @@ func (r *rawReader) start() error {
 
 // Seek implements io.Seeker.
 func (r *rawReader) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += r.off
-	case io.SeekEnd:
-		offset += r.file.raw
-	case io.SeekStart:
-	default:
-		return 0, errSeek
-	}
-	if offset < 0 {
-		return 0, errSeek
+	offset, err := sought(offset, whence, r.off, r.file.raw)
+	if err != nil {
+		return 0, err
 	}
 	if offset != r.off {
 		r.stop()

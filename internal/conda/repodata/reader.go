@@ -38,19 +38,28 @@ func (r *reader) Read(p []byte) (int, error) {
 
 var errSeek = errors.New("seek before the beginning, or by an unknown whence")
 
-// Seek implements io.Seeker. Beyond the end there is nothing to read.
-func (r *reader) Seek(offset int64, whence int) (int64, error) {
+// sought is the offset from the beginning that a Seek means, at off in a file of size bytes.
+func sought(offset int64, whence int, off, size int64) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
-		offset += r.off
+		offset += off
 	case io.SeekEnd:
-		offset += r.file.zstd
+		offset += size
 	case io.SeekStart:
 	default:
 		return 0, errSeek
 	}
 	if offset < 0 {
 		return 0, errSeek
+	}
+	return offset, nil
+}
+
+// Seek implements io.Seeker. Beyond the end there is nothing to read.
+func (r *reader) Seek(offset int64, whence int) (int64, error) {
+	offset, err := sought(offset, whence, r.off, r.file.zstd)
+	if err != nil {
+		return 0, err
 	}
 	r.off, r.chunk = offset, 0
 	for last := r.file.chunks(); r.chunk < last; r.chunk++ {

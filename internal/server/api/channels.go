@@ -8,7 +8,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"sluice/internal/channel"
-	"sluice/internal/fault"
 	"sluice/internal/server/caller"
 )
 
@@ -69,26 +68,12 @@ func (s *service) channelRoutes() {
 }
 
 func (s *service) listChannels(ctx context.Context, _ *struct{}) (*channelsOutput, error) {
-	p := caller.From(ctx)
-	var id int64
-	everything := false
-	if p.User != nil {
-		id, everything = p.User.ID, p.User.Admin
-	}
-	all, err := s.Channels.Store.Channels(ctx, id, everything)
+	readable, err := s.Access.Readable(ctx, caller.From(ctx), s.Channels.Store)
 	if err != nil {
 		return nil, err
 	}
 	out := &channelsOutput{}
-	out.Body.Channels = []channelJSON{}
-	for _, ch := range all {
-		// The store lists what the account may read; the token that it came with may be for less.
-		if err := s.Access.MayRead(ctx, p, ch); err == nil {
-			out.Body.Channels = append(out.Body.Channels, s.channelOf(ch))
-		} else if fault.CodeOf(err) == fault.Internal {
-			return nil, err
-		}
-	}
+	out.Body.Channels = each(readable, s.channelOf)
 	return out, nil
 }
 

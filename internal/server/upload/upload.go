@@ -103,7 +103,9 @@ func (u *Uploads) Upload(w http.ResponseWriter, r *http.Request) {
 type attempt struct {
 	principal access.Principal
 	channel   channel.Channel
-	file      string
+	// allowed says that the principal may upload to the channel at all.
+	allowed bool
+	file    string
 }
 
 func (u *Uploads) upload(r *http.Request, a *attempt) (sentence string, err error) {
@@ -122,6 +124,7 @@ func (u *Uploads) upload(r *http.Request, a *attempt) (sentence string, err erro
 	if err != nil {
 		return "", err
 	}
+	a.allowed = true
 	gate.Note(r.Context(), slog.String("channel", a.channel.Name.String()))
 	got, err := receive(r, r.Body, u.Publish)
 	if err != nil {
@@ -174,9 +177,13 @@ func (u *Uploads) note(ctx context.Context, a *attempt, err error) {
 	if subject == "" {
 		subject = a.channel.Name.String()
 	}
+	sentence := f.Detail
+	if !a.allowed { // what the caller is told may name channels that this one's owners may not know of
+		sentence = "an upload was refused: the caller may not upload to channel " + a.channel.Name.String()
+	}
 	werr := u.Audit.Append(context.WithoutCancel(ctx), audit.Event{
 		Kind: audit.UploadRefused, Actor: a.principal.Actor(), ChannelID: a.channel.ID, Channel: a.channel.Name.String(),
-		Subject: subject, Sentence: f.Detail, Code: string(f.Code),
+		Subject: subject, Sentence: sentence, Code: string(f.Code),
 	})
 	if werr != nil {
 		u.Log.LogAttrs(ctx, slog.LevelError, "a refusal is missing from the audit log", slog.String("request", gate.RequestID(ctx)), slog.Any("cause", werr))

@@ -15,28 +15,7 @@ import (
 
 // visible lists the channels that the reader may see, by name.
 func (s *site) visible(ctx context.Context) ([]channel.Channel, error) {
-	p := caller.From(ctx)
-	var id int64
-	everything := false
-	if p.User != nil {
-		id, everything = p.User.ID, p.User.Admin
-	}
-	all, err := s.Channels.Store.Channels(ctx, id, everything)
-	if err != nil {
-		return nil, err
-	}
-	out := all[:0]
-	for _, ch := range all {
-		// The store lists what the account may read; a token that it came with may be for less.
-		ok, err := allowed(s.Access.MayRead(ctx, p, ch))
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			out = append(out, ch)
-		}
-	}
-	return out, nil
+	return s.Access.Readable(ctx, caller.From(ctx), s.Channels.Store)
 }
 
 func ids(channels []channel.Channel) []int64 {
