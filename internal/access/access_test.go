@@ -99,7 +99,7 @@ func (w *world) publisher(t *testing.T) access.Principal {
 	}
 	return access.Principal{Publish: &trust.PublishToken{
 		ID: 1, CreatedAt: w.now, ExpiresAt: w.now.Add(time.Minute), Run: trust.Provenance{Repository: "acme/forge"},
-		Grants: []trust.Grant{{PublisherID: 1, ChannelID: w.open.ID, Channel: w.open.Name, Packages: []conda.Pattern{pattern}}},
+		Grants: []trust.Grant{{PublisherID: 1, ChannelID: w.open.ID, Channel: w.open.Name, Right: trust.Publish, Packages: []conda.Pattern{pattern}}},
 	}}
 }
 
@@ -240,10 +240,10 @@ func TestGrantBoundsNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g, err := right.Grant("tidelib"); err != nil || g.PublisherID != 1 {
+	if g, err := right.Grants("tidelib", conda.Noarch()); err != nil || len(g) != 1 || g[0].PublisherID != 1 {
 		t.Errorf("tidelib: %+v, %v", g, err)
 	}
-	if _, err := right.Grant("ebb"); !fault.Is(err, fault.PackageNotAllowed) || !strings.Contains(err.Error(), "tide*") {
+	if _, err := right.Grants("ebb", conda.Noarch()); !fault.Is(err, fault.PackageNotAllowed) || !strings.Contains(err.Error(), "tide*") {
 		t.Errorf("ebb: %v", err)
 	}
 }

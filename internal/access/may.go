@@ -7,6 +7,7 @@ import (
 	"sluice/internal/account"
 	"sluice/internal/audit"
 	"sluice/internal/channel"
+	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/trust"
 )
@@ -20,7 +21,7 @@ func (a *Access) MayRead(ctx context.Context, p Principal, ch channel.Channel) e
 	}
 	switch {
 	case p.Publish != nil:
-		if p.Publish.Covers(ch.ID) != nil {
+		if p.Publish.Covers(ch.ID, trust.Read) != nil {
 			return NoChannel(ch.Name.String())
 		}
 		return nil
@@ -74,22 +75,22 @@ func (r Right) Actor() audit.Actor {
 	return Principal{User: r.User, APIToken: r.APIToken, Publish: r.Publish}.Actor()
 }
 
-// Grant returns the grant of the publish token that covers the package name in the channel, or a refusal.
-// Accounts may publish every name: for them it is the zero grant.
-func (r Right) Grant(name string) (trust.Grant, error) {
+// Grants returns the grants of the publish token that cover a package of that name and subdir in the channel, the
+// one to use first in front, or a refusal. Accounts may publish everything: for them it is one zero grant.
+func (r Right) Grants(name string, subdir conda.Subdir) ([]trust.Grant, error) {
 	if r.Publish == nil {
-		return trust.Grant{}, nil
+		return []trust.Grant{{}}, nil
 	}
-	return r.Publish.Grant(r.channelID, name)
+	return r.Publish.Covering(r.channelID, name, subdir)
 }
 
 // MayUpload decides whether p may upload to ch at all. Errors: fault.Unauthenticated or the reason why a
 // credential was not taken, fault.WrongChannel for a publish token made for others, fault.NotPermitted for
-// accounts without the role or the scope.
+// accounts without the role or the scope, fault.PublisherOnly for all accounts where the channel says so.
 func (a *Access) MayUpload(ctx context.Context, p Principal, ch channel.Channel) (Right, error) {
 	switch {
 	case p.Publish != nil:
-		if err := p.Publish.Covers(ch.ID); err != nil {
+		if err := p.Publish.Covers(ch.ID, trust.Publish); err != nil {
 			return Right{}, err
 		}
 		return Right{Publish: p.Publish, channelID: ch.ID}, nil
@@ -100,6 +101,9 @@ func (a *Access) MayUpload(ctx context.Context, p Principal, ch channel.Channel)
 	}
 	if err := a.member(ctx, p, ch, channel.Maintainer, account.Upload, "upload to"); err != nil {
 		return Right{}, err
+	}
+	if ch.PublisherOnly {
+		return Right{}, OnlyPublishers(ch.Name.String())
 	}
 	return Right{User: p.User, APIToken: p.APIToken, channelID: ch.ID}, nil
 }
@@ -166,6 +170,12 @@ func (a *Access) Role(ctx context.Context, p Principal, ch channel.Channel) (cha
 // caller may not know of.
 func NoChannel(name string) error {
 	return fault.New(fault.NotFound, "There is no channel %s here: check the name, or make it first.", name)
+}
+
+// OnlyPublishers is the answer to an API token in a channel that takes uploads from trusted publishers alone.
+func OnlyPublishers(name string) error {
+	return fault.New(fault.PublisherOnly, "Channel %s takes uploads from trusted publishers only, and an API token is none: publish from CI, "+
+		"or an owner of the channel lets API tokens upload again.", name)
 }
 
 // member decides for accounts: the role in the channel first, then what the token was made for.

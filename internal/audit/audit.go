@@ -21,15 +21,24 @@ const (
 	PublisherRemoved Kind = "publisher.removed"
 	PublisherPinned  Kind = "publisher.pinned"
 	PublisherRenamed Kind = "publisher.renamed"
-	APITokenCreated  Kind = "api_token.created"
-	APITokenRevoked  Kind = "api_token.revoked"
-	ChannelCreated   Kind = "channel.created"
-	MemberSet        Kind = "member.set"
-	MemberRemoved    Kind = "member.removed"
-	AccountCreated   Kind = "account.created"
-	AccountChanged   Kind = "account.changed"
-	SignedIn         Kind = "account.signed_in"
-	SignInRefused    Kind = "account.sign_in_refused"
+	// PublisherChanged: an owner changed the rule, or switched it on or off.
+	PublisherChanged Kind = "publisher.changed"
+	// PublisherNews: a run came from a ref, an event or a runner that the publisher has not seen before.
+	PublisherNews Kind = "publisher.news"
+	// PublisherExpiring: the publisher will be off soon, because it ends or nobody uses it.
+	PublisherExpiring Kind = "publisher.expiring"
+	// PublisherDisabled: the publisher is off now for one of these reasons.
+	PublisherDisabled Kind = "publisher.disabled"
+	APITokenCreated   Kind = "api_token.created"
+	APITokenRevoked   Kind = "api_token.revoked"
+	ChannelCreated    Kind = "channel.created"
+	ChannelChanged    Kind = "channel.changed"
+	MemberSet         Kind = "member.set"
+	MemberRemoved     Kind = "member.removed"
+	AccountCreated    Kind = "account.created"
+	AccountChanged    Kind = "account.changed"
+	SignedIn          Kind = "account.signed_in"
+	SignInRefused     Kind = "account.sign_in_refused"
 )
 
 // Refused reports whether k says that something was not done.
@@ -78,8 +87,23 @@ type Event struct {
 	Code string
 	// Facts are the claims of the run, by an allow-list: repository, workflow, ref, sha, run_id ….
 	Facts map[string]string
+	// Checks are the points in which a run was held against the channel's publisher that it came nearest to, in the
+	// order of the publisher's form. Only exchanges have them.
+	Checks []Check
 	// RequestID finds the lines of the server's log that belong to it.
 	RequestID string
+}
+
+// Check is one point of a publisher's rule, held against a run.
+type Check struct {
+	// Field is the point, Claim what it is called in the run's token.
+	Field string `json:"field"`
+	Claim string `json:"claim"`
+	// Got is what the token said, Want what the publisher asks for.
+	Got  string `json:"got"`
+	Want string `json:"want"`
+	// Code is why it does not hold; empty when it does.
+	Code string `json:"code,omitempty"`
 }
 
 // Query asks for events, newest first.

@@ -40,7 +40,9 @@ type Channel struct {
 	Name        conda.Channel
 	Visibility  Visibility
 	Description string
-	CreatedAt   time.Time
+	// PublisherOnly refuses uploads with API tokens: only trusted publishers bring packages.
+	PublisherOnly bool
+	CreatedAt     time.Time
 	// CreatedBy is the name of the account that made it.
 	CreatedBy string
 }
@@ -88,6 +90,8 @@ type Store interface {
 	// CreateChannel stores c with owner as its first member, and returns it with its ID.
 	// A name that is taken is fault.Conflict.
 	CreateChannel(ctx context.Context, c Channel, owner int64, e audit.Event) (Channel, error)
+	// ChangeChannel stores the visibility, description and PublisherOnly of the channel with c's ID.
+	ChangeChannel(ctx context.Context, c Channel, e audit.Event) error
 	// ChannelByName returns fault.NotFound when there is none.
 	ChannelByName(ctx context.Context, name conda.Channel) (Channel, error)
 	// Channels lists, by name, the public ones and those that the account is a member of; all with everything.

@@ -23,9 +23,9 @@ func (db *DB) appendEvent(ctx context.Context, tx *sql.Tx, e audit.Event) error 
 	if e.RequestID == "" {
 		e.RequestID = audit.Request(ctx)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO event (at_us, kind, actor_kind, actor, means, channel_id, channel, subject, sentence, code, facts, request_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		micros(e.At), string(e.Kind), string(e.Actor.Kind), e.Actor.Name, e.Actor.Means, e.ChannelID, e.Channel, token.Scrub(e.Subject), token.Scrub(e.Sentence), e.Code, text(e.Facts), e.RequestID)
+	_, err := tx.ExecContext(ctx, `INSERT INTO event (at_us, kind, actor_kind, actor, means, channel_id, channel, subject, sentence, code, facts, checks, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		micros(e.At), string(e.Kind), string(e.Actor.Kind), e.Actor.Name, e.Actor.Means, e.ChannelID, e.Channel, token.Scrub(e.Subject), token.Scrub(e.Sentence), e.Code, text(e.Facts), text(e.Checks), e.RequestID)
 	if err != nil {
 		return fmt.Errorf("append audit event: %w", err)
 	}
@@ -54,7 +54,7 @@ func (db *DB) Events(ctx context.Context, q audit.Query) ([]audit.Event, error) 
 		}
 		where = append(where, "kind IN ("+strings.Join(marks, ", ")+")")
 	}
-	query := `SELECT id, at_us, kind, actor_kind, actor, means, channel_id, channel, subject, sentence, code, facts, request_id FROM event`
+	query := `SELECT id, at_us, kind, actor_kind, actor, means, channel_id, channel, subject, sentence, code, facts, checks, request_id FROM event`
 	if len(where) > 0 {
 		query += ` WHERE ` + strings.Join(where, " AND ")
 	}
@@ -65,5 +65,5 @@ func (db *DB) Events(ctx context.Context, q audit.Query) ([]audit.Event, error) 
 
 func scanEvent(r *sql.Rows, e *audit.Event) error {
 	return r.Scan(&e.ID, when{&e.At}, &e.Kind, &e.Actor.Kind, &e.Actor.Name, &e.Actor.Means, &e.ChannelID, &e.Channel,
-		&e.Subject, &e.Sentence, &e.Code, jsonText{&e.Facts}, &e.RequestID)
+		&e.Subject, &e.Sentence, &e.Code, jsonText{&e.Facts}, jsonText{&e.Checks}, &e.RequestID)
 }

@@ -32,7 +32,19 @@ func (db *DB) CreateChannel(ctx context.Context, c channel.Channel, owner int64,
 	return c, err
 }
 
-const channelColumns = `c.id, c.name, c.visibility, c.description, c.created_us, c.created_by`
+// ChangeChannel implements channel.Store.
+func (db *DB) ChangeChannel(ctx context.Context, c channel.Channel, e audit.Event) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE channel SET visibility = $2, description = $3, publisher_only = $4 WHERE id = $1`,
+			c.ID, string(c.Visibility), c.Description, bit(c.PublisherOnly))
+		if err := oneRow(res, err, access.NoChannel(c.Name.String())); err != nil {
+			return fmt.Errorf("change channel: %w", err)
+		}
+		return db.appendEvent(ctx, tx, e)
+	})
+}
+
+const channelColumns = `c.id, c.name, c.visibility, c.description, c.publisher_only, c.created_us, c.created_by`
 
 type channelRow struct {
 	channel.Channel
@@ -40,7 +52,7 @@ type channelRow struct {
 }
 
 func (r *channelRow) fields() []any {
-	return []any{&r.ID, &r.name, &r.Visibility, &r.Description, when{&r.CreatedAt}, &r.CreatedBy}
+	return []any{&r.ID, &r.name, &r.Visibility, &r.Description, &r.PublisherOnly, when{&r.CreatedAt}, &r.CreatedBy}
 }
 
 func (r *channelRow) channel() (c channel.Channel, err error) {

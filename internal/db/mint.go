@@ -3,13 +3,18 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"sluice/internal/audit"
+	"sluice/internal/fault"
 	"sluice/internal/trust"
+	"sluice/internal/trust/provider"
 )
 
 // Mint implements trust.Store.
@@ -58,8 +63,7 @@ func spend(ctx context.Context, tx *sql.Tx, m trust.Mint) error {
 func (db *DB) usePublisher(ctx context.Context, tx *sql.Tx, g trust.Grant, m trust.Mint) error {
 	run := m.Token.Run
 	var row publisherRow
-	err := tx.QueryRowContext(ctx, `SELECT `+publisherColumns+` FROM publisher p JOIN channel c ON c.id = p.channel_id WHERE p.id = $1 AND p.removed_us IS NULL`+db.lockPublisher,
-		g.PublisherID).Scan(row.fields()...)
+	err := tx.QueryRowContext(ctx, `SELECT `+publisherColumns+publisherTables+`WHERE p.id = $1 AND p.removed_us IS NULL`+db.lockPublisher, g.PublisherID).Scan(row.fields()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return trust.ErrStale
 	} else if err != nil {
@@ -69,15 +73,23 @@ func (db *DB) usePublisher(ctx context.Context, tx *sql.Tx, g trust.Grant, m tru
 	if err != nil {
 		return err
 	}
-	if p.Version != g.PublisherVersion || p.Pinned() && (p.RepositoryID != run.RepositoryID || p.OwnerID != run.OwnerID) {
+	end, _ := p.End(m.Token.CreatedAt)
+	if p.Version != g.PublisherVersion || end != "" || p.OwnerID != "" && p.OwnerID != run.OwnerID || p.RepositoryID != "" && p.RepositoryID != run.RepositoryID {
 		return trust.ErrStale
 	}
 	if err := db.identityEvents(ctx, tx, p, m); err != nil {
 		return err
 	}
-	_, name, _ := strings.Cut(run.Repository, "/")
-	_, err = tx.ExecContext(ctx, `UPDATE publisher SET owner = $2, repository = $3, repository_fold = $4, owner_id = $5, repository_id = $6, last_used_us = $7, last_run = $8 WHERE id = $1`,
-		p.ID, run.Owner, name, trust.RepositoryKey(run.Repository), run.OwnerID, run.RepositoryID, micros(m.Token.CreatedAt), text(run))
+	if err := db.news(ctx, tx, p, m); err != nil {
+		return err
+	}
+	p.Owner, p.OwnerID = run.Owner, run.OwnerID
+	if !p.AnyRepository {
+		p.Repository, p.RepositoryID = run.Name(), run.RepositoryID
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE publisher SET owner = $2, repository = $3, repository_fold = $4, owner_fold = $5, owner_id = $6, repository_id = $7,
+			last_used_us = $8, last_run = $9, told_us = NULL WHERE id = $1`,
+		p.ID, p.Owner, p.Repository, trust.RepositoryKey(p.FullName()), trust.RepositoryKey(p.Owner), p.OwnerID, orNull(p.RepositoryID), micros(m.Token.CreatedAt), text(run))
 	if err != nil {
 		return fmt.Errorf("note use of publisher: %w", err)
 	}
@@ -86,18 +98,56 @@ func (db *DB) usePublisher(ctx context.Context, tx *sql.Tx, g trust.Grant, m tru
 
 func (db *DB) identityEvents(ctx context.Context, tx *sql.Tx, p trust.Publisher, m trust.Mint) error {
 	run := m.Token.Run
-	e := audit.Event{
-		At: m.Token.CreatedAt, Actor: audit.Actor{Kind: audit.Publisher, Name: run.Repository, Means: run.Byline()}, ChannelID: p.ChannelID,
-		Channel: p.Channel.String(), Subject: run.Repository, Facts: map[string]string{"publisher": fmt.Sprint(p.ID), "repository_id": run.RepositoryID, "owner_id": run.OwnerID},
-	}
+	e := publisherEvent(p, m)
 	switch {
+	case !p.Pinned() && p.AnyRepository:
+		e.Kind, e.Sentence = audit.PublisherPinned, fmt.Sprintf("pinned publisher %d to owner id %s at its first use", p.ID, run.OwnerID)
 	case !p.Pinned():
 		e.Kind, e.Sentence = audit.PublisherPinned, fmt.Sprintf("pinned publisher %d to repository id %s and owner id %s at its first use", p.ID, run.RepositoryID, run.OwnerID)
-	case trust.RepositoryKey(p.FullName()) != trust.RepositoryKey(run.Repository):
+	case p.AnyRepository && trust.RepositoryKey(p.Owner) != trust.RepositoryKey(run.Owner):
+		e.Kind, e.Sentence = audit.PublisherRenamed, fmt.Sprintf("followed the rename of %s to %s; the id is the same", p.Owner, run.Owner)
+	case !p.AnyRepository && trust.RepositoryKey(p.FullName()) != trust.RepositoryKey(run.Repository):
 		e.Kind, e.Sentence = audit.PublisherRenamed, fmt.Sprintf("followed the rename of %s to %s; the ids are the same", p.FullName(), run.Repository)
 	default:
 		return nil
 	}
+	return db.appendEvent(ctx, tx, e)
+}
+
+// publisherEvent is an event about a publisher that a run has used.
+func publisherEvent(p trust.Publisher, m trust.Mint) audit.Event {
+	run := m.Token.Run
+	return audit.Event{
+		At: m.Token.CreatedAt, Actor: runActor(run), ChannelID: p.ChannelID, Channel: p.Channel.String(), Subject: run.Repository,
+		Facts: map[string]string{"publisher": fmt.Sprint(p.ID), "repository_id": run.RepositoryID, "owner_id": run.OwnerID},
+	}
+}
+
+func runActor(run trust.Provenance) audit.Actor {
+	return audit.Actor{Kind: audit.Publisher, Name: run.Repository, Means: run.Byline()}
+}
+
+// news notes from where the run came, and tells the owners what of it the publisher has not seen before. Its first
+// run is no news: there is nothing to compare it with.
+func (db *DB) news(ctx context.Context, tx *sql.Tx, p trust.Publisher, m trust.Mint) error {
+	var found []string
+	for _, s := range m.Token.Run.Sights() {
+		res, err := tx.ExecContext(ctx, `INSERT INTO publisher_seen (publisher_id, kind, value, first_us) VALUES ($1, $2, $3, $4) ON CONFLICT (publisher_id, kind, value) DO NOTHING`,
+			p.ID, s.Kind, s.Value, micros(m.Token.CreatedAt))
+		if err != nil {
+			return fmt.Errorf("note what is new of a run: %w", err)
+		}
+		if n, err := res.RowsAffected(); err != nil {
+			return err
+		} else if n > 0 {
+			found = append(found, s.Kind+" "+s.Value)
+		}
+	}
+	if len(found) == 0 || p.Pending() {
+		return nil
+	}
+	e := publisherEvent(p, m)
+	e.Kind, e.Sentence = audit.PublisherNews, fmt.Sprintf("used publisher %d for the first time with %s: %s", p.ID, strings.Join(found, " and "), m.Token.Run.Byline())
 	return db.appendEvent(ctx, tx, e)
 }
 
@@ -109,7 +159,7 @@ func insertPublishToken(ctx context.Context, tx *sql.Tx, t trust.PublishToken) (
 	}
 	for i, g := range t.Grants {
 		_, err := tx.ExecContext(ctx, `INSERT INTO publish_grant (token_id, position, publisher_id, publisher_version, channel_id, packages) VALUES ($1, $2, $3, $4, $5, $6)`,
-			id, i, g.PublisherID, g.PublisherVersion, g.ChannelID, words(g.Packages))
+			id, i, g.PublisherID, g.PublisherVersion, g.ChannelID, text(spelled(g.Packages)))
 		if err != nil {
 			return 0, fmt.Errorf("store grant: %w", err)
 		}
@@ -128,17 +178,31 @@ func (db *DB) mintEvents(ctx context.Context, tx *sql.Tx, m trust.Mint) error {
 		facts := runFacts(run)
 		facts["publisher"], facts["audience"], facts["jti"] = fmt.Sprint(g.PublisherID), m.Audience, m.JTI
 		facts["expires"] = m.Token.ExpiresAt.UTC().Format(time.RFC3339)
-		err := db.appendEvent(ctx, tx, audit.Event{
-			At: m.Token.CreatedAt, Kind: audit.TokenMinted, Actor: audit.Actor{Kind: audit.Publisher, Name: run.Repository, Means: run.Byline()},
-			ChannelID: g.ChannelID, Channel: g.Channel.String(), Subject: run.Repository,
-			Sentence: "got a publish token for " + run.Byline(), Facts: facts,
-		})
-		if err != nil {
+		e := audit.Event{
+			At: m.Token.CreatedAt, Kind: audit.TokenMinted, Actor: runActor(run), ChannelID: g.ChannelID, Channel: g.Channel.String(),
+			Subject: run.Repository, Sentence: "got a publish token for " + run.Byline(), Facts: facts,
+		}
+		if i := slices.IndexFunc(m.Near, func(n trust.Near) bool { return n.PublisherID == g.PublisherID }); i >= 0 {
+			e.Checks = checks(m.Near[i].Points)
+		}
+		if err := db.appendEvent(ctx, tx, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// checks is what was compared, as the audit log keeps it.
+func checks(points []provider.Point) []audit.Check {
+	var out []audit.Check
+	for _, p := range points {
+		out = append(out, audit.Check{Field: p.Field, Claim: p.Claim, Got: fault.OneLine(p.Got, maxFact), Want: fault.OneLine(p.Want, maxFact), Code: string(p.Code)})
+	}
+	return out
+}
+
+// maxFact bounds one value in the audit log, in bytes.
+const maxFact = 500
 
 // Refused implements trust.Refusals. Each channel whose publishers come near has one event of its own.
 func (db *DB) Refused(ctx context.Context, r trust.Refusal) error {
@@ -155,6 +219,7 @@ func (db *DB) Refused(ctx context.Context, r trust.Refusal) error {
 			e := refusalEvent(r, near.ChannelID == r.Near[0].ChannelID)
 			e.ChannelID = near.ChannelID
 			e.Facts["publisher"], e.Facts["proven"] = fmt.Sprint(near.PublisherID), fmt.Sprint(near.Proven)
+			e.Checks = checks(near.Points)
 			if err := tx.QueryRowContext(ctx, `SELECT name FROM channel WHERE id = $1`, near.ChannelID).Scan(&e.Channel); err != nil {
 				return fmt.Errorf("channel of a refusal: %w", err)
 			}
@@ -170,7 +235,7 @@ func (db *DB) Refused(ctx context.Context, r trust.Refusal) error {
 // those of the nearest publisher: what it wants, and which channel it is in, is nothing for owners of other channels.
 func refusalEvent(r trust.Refusal, nearest bool) audit.Event {
 	e := audit.Event{
-		At: r.At, Kind: audit.MintRefused, Actor: audit.Actor{Kind: audit.Publisher, Name: r.Run.Repository, Means: r.Run.Byline()},
+		At: r.At, Kind: audit.MintRefused, Actor: runActor(r.Run),
 		Subject: r.Run.Repository, Sentence: r.Detail, Code: string(r.Code), Facts: runFacts(r.Run),
 	}
 	e.Facts["jti"] = r.JTI
@@ -184,17 +249,12 @@ func refusalEvent(r trust.Refusal, nearest bool) audit.Event {
 	return e
 }
 
-// runFacts is what the audit log keeps of a run: names, ids and refs, nothing personal.
+// runFacts is what the audit log keeps of a run: its provenance, by the same names. It holds nothing personal.
 func runFacts(run trust.Provenance) map[string]string {
 	facts := map[string]string{}
-	for k, v := range map[string]string{
-		"issuer": run.Issuer, "repository": run.Repository, "workflow": run.Workflow, "workflow_ref": run.WorkflowRef, "job_workflow_ref": run.JobWorkflowRef,
-		"ref": run.Ref, "sha": run.SHA, "event": run.Event, "environment": run.Environment, "run_id": run.RunID, "run_number": run.RunNumber,
-		"run_attempt": run.RunAttempt, "runner": run.Runner, "repository_id": run.RepositoryID, "owner_id": run.OwnerID,
-	} {
-		if v != "" {
-			facts[k] = v
-		}
+	if err := json.Unmarshal([]byte(text(run)), &facts); err != nil {
+		panic("db: a provenance has a field that is no string: " + err.Error()) // a mistake in provider, seen by every test
 	}
+	maps.DeleteFunc(facts, func(_, v string) bool { return v == "" })
 	return facts
 }

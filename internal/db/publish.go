@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/internal/access"
 	"sluice/internal/channel"
 	"sluice/internal/conda"
 	"sluice/internal/conda/version"
@@ -32,7 +33,8 @@ func (db *DB) Publish(ctx context.Context, c publish.Commit) (publish.Outcome, e
 		if err != nil {
 			return err
 		}
-		if err := db.stillMay(ctx, tx, c); err != nil {
+		c := c // a transaction that runs again begins with all grants
+		if err := db.stillMay(ctx, tx, &c); err != nil {
 			return err
 		}
 		if at, same, err := db.present(ctx, tx, c); err != nil {
@@ -42,6 +44,9 @@ func (db *DB) Publish(ctx context.Context, c publish.Commit) (publish.Outcome, e
 			return errUnchanged
 		}
 		if err := checkTwin(ctx, tx, c); err != nil {
+			return err
+		}
+		if err := db.charge(ctx, tx, &c); err != nil {
 			return err
 		}
 		out = publish.Outcome{IndexedAt: ch.gen.CommittedAt, Generation: ch.gen.Number}
@@ -79,24 +84,11 @@ func (db *DB) insert(ctx context.Context, tx *sql.Tx, ch *change, c publish.Comm
 
 // stillMay checks inside the commit that nobody took the right away since the upload began. The rows are
 // locked, so that whoever takes it away now waits, and everything before that moment counts.
-func (db *DB) stillMay(ctx context.Context, tx *sql.Tx, c publish.Commit) error {
+func (db *DB) stillMay(ctx context.Context, tx *sql.Tx, c *publish.Commit) error {
 	if c.Right.Publish == nil {
-		return db.accountStillMay(ctx, tx, c)
+		return db.accountStillMay(ctx, tx, *c)
 	}
-	var revoked, removed sql.Null[int64]
-	var version int64
-	err := tx.QueryRowContext(ctx, `SELECT t.revoked_us, p.removed_us, p.version FROM publish_token t JOIN publish_grant g ON g.token_id = t.id
-		JOIN publisher p ON p.id = g.publisher_id WHERE t.id = $1 AND p.id = $2`+db.forShare, c.Right.Publish.ID, c.Grant.PublisherID).Scan(&revoked, &removed, &version)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("check publish token: %w", err)
-	}
-	switch {
-	case err != nil || revoked.Valid:
-		return fault.New(fault.Revoked, "This publish token was revoked while %s was being uploaded; nothing was stored.", c.File)
-	case removed.Valid || version != c.Grant.PublisherVersion:
-		return fault.New(fault.Revoked, "The trusted publisher of channel %s was changed or removed while %s was being uploaded; nothing was stored. Run the job again.", c.Channel.Name, c.File)
-	}
-	return nil
+	return db.publisherStillMay(ctx, tx, c)
 }
 
 func (db *DB) accountStillMay(ctx context.Context, tx *sql.Tx, c publish.Commit) error {
@@ -109,6 +101,13 @@ func (db *DB) accountStillMay(ctx context.Context, tx *sql.Tx, c publish.Commit)
 	}
 	if err != nil || revoked.Valid || disabled.Valid {
 		return fault.New(fault.Revoked, "This API token was revoked while %s was being uploaded; nothing was stored.", c.File)
+	}
+	var closed bool
+	if err := tx.QueryRowContext(ctx, `SELECT publisher_only FROM channel WHERE id = $1`+db.forShare, c.Channel.ID).Scan(&closed); err != nil {
+		return fmt.Errorf("check channel: %w", err)
+	}
+	if closed {
+		return access.OnlyPublishers(c.Channel.Name.String())
 	}
 	if admin {
 		return nil
@@ -138,7 +137,8 @@ func (db *DB) present(ctx context.Context, tx *sql.Tx, c publish.Commit) (at tim
 		return at, false, fmt.Errorf("look for %s: %w", c.File, err)
 	}
 	equal := [32]byte(sum) == c.Record.SHA256
-	if equal && (publisher.Valid && publisher.V == c.Grant.PublisherID || account.Valid && c.Right.User != nil && account.V == c.Right.User.ID) {
+	byPublisher := publisher.Valid && slices.ContainsFunc(c.Grants, func(g trust.Grant) bool { return g.PublisherID == publisher.V })
+	if equal && (byPublisher || account.Valid && c.Right.User != nil && account.V == c.Right.User.ID) {
 		return at, true, nil
 	}
 	by := "with an API token"
@@ -179,7 +179,7 @@ func checkTwin(ctx context.Context, tx *sql.Tx, c publish.Commit) error {
 func insertArtifact(ctx context.Context, tx *sql.Tx, c publish.Commit, at time.Time) (id int64, err error) {
 	var publisher, account, provenance any
 	if c.Right.Publish != nil {
-		publisher, provenance = c.Grant.PublisherID, text(c.Right.Publish.Run)
+		publisher, provenance = c.Grants[0].PublisherID, text(c.Right.Publish.Run)
 	} else {
 		account = c.Right.User.ID
 	}

@@ -14,6 +14,10 @@ const ShardGrace = 48 * time.Hour
 // tokenGrace is how long an ended publish token is kept, so that a late request still reads why it was refused.
 const tokenGrace = 7 * 24 * time.Hour
 
+// runGrace is how long it is kept what a run has published: GitHub lets a run be repeated for 30 days, under the same
+// number.
+const runGrace = 60 * 24 * time.Hour
+
 // Sweep removes what has had its time: spent identity tokens that could not be valid any more, ended
 // sessions and publish tokens, superseded shards. It returns how many rows went.
 func (db *DB) Sweep(ctx context.Context) (rows int64, err error) {
@@ -27,6 +31,7 @@ func (db *DB) Sweep(ctx context.Context) (rows int64, err error) {
 			{`DELETE FROM spent_token WHERE until_us < $1`, now},
 			{`DELETE FROM session WHERE expires_us < $1`, now},
 			{`DELETE FROM publish_token WHERE expires_us < $1`, now.Add(-tokenGrace)},
+			{`DELETE FROM run_use WHERE last_us < $1`, now.Add(-runGrace)},
 			{`DELETE FROM shard WHERE superseded_us < $1`, now.Add(-ShardGrace)},
 		} {
 			res, err := tx.ExecContext(ctx, s.text, micros(s.before))

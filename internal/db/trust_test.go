@@ -24,11 +24,21 @@ func (f *fixture) addPublisher(t testing.TB, packages ...string) trust.Publisher
 	is := must(trust.NewIssuer("github", ""))(t)
 	spec := trust.PublisherSpec{Owner: "Acme", Repository: "forge", Workflow: "build.yml", Packages: packages}
 	p := must(trust.NewPublisher(spec, []trust.Issuer{is}, f.channel.Name, f.channel.ID, "ann", f.clock.now()))(t)
-	return must(f.AddPublisher(t.Context(), p, audit.Event{Kind: audit.PublisherAdded, ChannelID: f.channel.ID}))(t)
+	return must(f.ChangePublishers(t.Context(), f.channel.ID, []trust.Change{{Kind: trust.Added, Publisher: p, Event: event(audit.PublisherAdded, p)}}))(t)[0]
+}
+
+func event(kind audit.Kind, p trust.Publisher) audit.Event {
+	return audit.Event{Kind: kind, ChannelID: p.ChannelID, Facts: map[string]string{}}
 }
 
 func (f *fixture) mint(p trust.Publisher, jti string) trust.Mint {
 	now := f.clock.now()
+	var names []conda.Pattern
+	for _, pattern := range p.Packages {
+		if name, err := pattern.For("forge"); err == nil {
+			names = append(names, name)
+		}
+	}
 	return trust.Mint{
 		Token: trust.PublishToken{
 			Hash: token.New(token.Publish).Hash(), CreatedAt: now, ExpiresAt: now.Add(30 * time.Minute),
@@ -36,7 +46,7 @@ func (f *fixture) mint(p trust.Publisher, jti string) trust.Mint {
 				Provider: "github", Issuer: issuer, Repository: "acme/forge", Owner: "acme", RepositoryID: "71", OwnerID: "9",
 				Workflow: "build.yml", RunID: "55", RunNumber: "12", RunAttempt: "1",
 			},
-			Grants: []trust.Grant{{PublisherID: p.ID, PublisherVersion: p.Version, ChannelID: p.ChannelID, Channel: p.Channel, Packages: p.Packages}},
+			Grants: []trust.Grant{{PublisherID: p.ID, PublisherVersion: p.Version, ChannelID: p.ChannelID, Channel: p.Channel, Right: p.Right, Packages: names}},
 		},
 		ReplayKey: "jti:" + jti, ReplayUntil: now.Add(10 * time.Minute),
 	}
@@ -89,13 +99,13 @@ func TestMintPinsFollowsAndRefuses(t *testing.T) {
 		if got = must(f.Publisher(t.Context(), f.channel.ID, p.ID))(t); got.FullName() != "acme/smithy" {
 			t.Errorf("after a rename: %s", got.FullName())
 		}
-		if c := must(f.Candidates(t.Context(), issuer, "acme/smithy", "71"))(t); len(c) != 1 {
+		if c := must(f.Candidates(t.Context(), trust.Candidate{Issuer: issuer, RepositoryKey: "acme/smithy", RepositoryID: "71"}))(t); len(c) != 1 {
 			t.Errorf("%d candidates by name and id, want 1", len(c))
 		}
-		if c := must(f.Candidates(t.Context(), issuer, "acme/forge", "71"))(t); len(c) != 1 {
+		if c := must(f.Candidates(t.Context(), trust.Candidate{Issuer: issuer, RepositoryKey: "acme/forge", RepositoryID: "71"}))(t); len(c) != 1 {
 			t.Errorf("%d candidates by id alone, want 1", len(c))
 		}
-		if c := must(f.Candidates(t.Context(), "https://other.example", "acme/smithy", "71"))(t); len(c) != 0 {
+		if c := must(f.Candidates(t.Context(), trust.Candidate{Issuer: "https://other.example", RepositoryKey: "acme/smithy", RepositoryID: "71"}))(t); len(c) != 0 {
 			t.Errorf("%d candidates of another issuer", len(c))
 		}
 		stolen := f.mint(p, "c")
@@ -115,27 +125,27 @@ func TestAPublisherThatGoesTakesItsTokensAlong(t *testing.T) {
 		m := f.mint(p, "a")
 		m.Token.ID = must(f.Mint(t.Context(), m))(t)
 		kept := must(f.PublishToken(t.Context(), m.Token.Hash))(t)
-		if kept.Check(f.clock.now()) != nil || kept.Covers(f.channel.ID) != nil || !kept.Grants[0].Allows("tidelib") || kept.Grants[0].Allows("ebb") {
+		if kept.Check(f.clock.now()) != nil || kept.Covers(f.channel.ID, trust.Publish) != nil || !kept.Grants[0].Allows("tidelib", conda.Noarch()) || kept.Grants[0].Allows("ebb", conda.Noarch()) {
 			t.Errorf("token = %+v", kept)
 		}
 		c := f.commit(t, "noarch", "tide-1.0-0.conda", 1)
-		c.Right, c.Grant = access.Right{Publish: &kept}, kept.Grants[0]
+		c.Right, c.Grants = access.Right{Publish: &kept}, kept.Grants
 		f.publish(t, c)
 		file := must(f.File(t.Context(), f.channel.ID, c.Record.Subdir, c.File))(t)
 		if !file.ByCI() || file.Run.RunNumber != "12" || file.PublisherID != p.ID {
 			t.Errorf("provenance = %+v", file.Run)
 		}
 
-		if err := f.RemovePublisher(t.Context(), f.channel.ID, p.ID, f.clock.now(), audit.Event{}); err != nil {
+		if _, err := f.ChangePublishers(t.Context(), f.channel.ID, []trust.Change{{Kind: trust.Removed, Publisher: p, Event: event(audit.PublisherRemoved, p)}}); err != nil {
 			t.Fatal(err)
 		}
 		next := f.commit(t, "noarch", "tide-2.0-0.conda", 2)
-		next.Right, next.Grant = c.Right, c.Grant
+		next.Right, next.Grants = c.Right, c.Grants
 		if _, err := f.Publish(t.Context(), next); !fault.Is(err, fault.Revoked) {
 			t.Errorf("a publisher removed mid-upload: %v", err)
 		}
-		if kept = must(f.PublishToken(t.Context(), m.Token.Hash))(t); !fault.Is(kept.Covers(f.channel.ID), fault.Revoked) {
-			t.Errorf("the token still covers: %v", kept.Covers(f.channel.ID))
+		if kept = must(f.PublishToken(t.Context(), m.Token.Hash))(t); !fault.Is(kept.Covers(f.channel.ID, trust.Publish), fault.Revoked) {
+			t.Errorf("the token still covers: %v", kept.Covers(f.channel.ID, trust.Publish))
 		}
 		if _, err := f.Mint(t.Context(), f.mint(p, "b")); !errors.Is(err, trust.ErrStale) {
 			t.Errorf("a mint for a removed publisher: %v", err)

@@ -39,6 +39,14 @@ const (
 	WrongChannel Code = "wrong_channel"
 	// PackageNotAllowed: the publisher, or the API token, may not publish this package name.
 	PackageNotAllowed Code = "package_not_allowed"
+	// SubdirNotAllowed: the publisher may not publish into this subdir.
+	SubdirNotAllowed Code = "subdir_not_allowed"
+	// NewNameNotAllowed: the channel has no package of this name, and the publisher may not create names.
+	NewNameNotAllowed Code = "new_name_not_allowed"
+	// RunLimit: the run has published as much as its publisher lets one run.
+	RunLimit Code = "run_limit"
+	// PublisherOnly: the channel takes uploads from trusted publishers alone.
+	PublisherOnly Code = "publisher_only"
 	// CrossSite: a page of another site tried to act for the signed-in user.
 	CrossSite Code = "cross_site"
 	// WrongCredentials: user name and password do not fit.
@@ -93,6 +101,20 @@ const (
 	EnvironmentMismatch Code = "environment_mismatch"
 	// EventNotAllowed: the run was started by an event that strangers or unreviewed code can fire.
 	EventNotAllowed Code = "event_not_allowed"
+	// RefMismatch: another branch or tag than the publisher's.
+	RefMismatch Code = "ref_mismatch"
+	// RefNotProtected: the publisher wants a ref that rules protect.
+	RefNotProtected Code = "ref_not_protected"
+	// RunnerNotAllowed: the publisher wants a machine of the CI service's own.
+	RunnerNotAllowed Code = "runner_not_allowed"
+	// ForkPipeline: the pipeline ran code of a fork.
+	ForkPipeline Code = "fork_pipeline"
+	// SSHRerun: a person could type into the job.
+	SSHRerun Code = "ssh_rerun"
+	// PublisherDisabled: the publisher was switched off, by an owner or because nobody used it.
+	PublisherDisabled Code = "publisher_disabled"
+	// PublisherExpired: the publisher is past the end that its owner gave it.
+	PublisherExpired Code = "publisher_expired"
 	// IDMismatch: the names fit, the unchangeable ids do not.
 	IDMismatch Code = "id_mismatch"
 	// OwnerChanged: the repository moved to another owner.

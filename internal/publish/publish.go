@@ -37,9 +37,10 @@ type Commit struct {
 	// RawIndex is info/index.json as the package has it.
 	RawIndex []byte
 	About    artifact.About
-	// Right is who uploads; Grant the publisher's rule that covers it, zero for accounts.
-	Right access.Right
-	Grant trust.Grant
+	// Right is who uploads; Grants the publishers' rules that cover it, of which the store takes the first that still
+	// stands and has room for it; one zero grant for accounts.
+	Right  access.Right
+	Grants []trust.Grant
 	// Force says that the caller wants to replace what is there. No channel allows that yet; the refusal says so.
 	Force bool
 	// Event is the audit event; the store fills in what only it knows.
@@ -60,7 +61,8 @@ type Outcome struct {
 type Store interface {
 	// Publish makes an artifact and all that shows it, or nothing. It checks once more, with everything
 	// else locked out, that the right is still alive: fault.Revoked. Other refusals: fault.Exists for other
-	// bytes (or another right) under the same name, fault.TwinDiffers.
+	// bytes (or another right) under the same name, fault.TwinDiffers, fault.NewNameNotAllowed and fault.RunLimit
+	// where no grant lets the run do more.
 	Publish(ctx context.Context, c Commit) (Outcome, error)
 	// Referenced reports whether any artifact has these bytes.
 	Referenced(ctx context.Context, sha256 [32]byte) (bool, error)
@@ -183,13 +185,13 @@ func (r *Received) Publish(ctx context.Context, ch channel.Channel, right access
 	if err != nil {
 		return Outcome{}, err
 	}
-	grant, err := right.Grant(pkg.Record.Name)
+	grants, err := right.Grants(pkg.Record.Name, pkg.Record.Subdir)
 	if err != nil {
 		return Outcome{}, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
 	defer cancel()
-	return r.commit(ctx, r.describe(ch, right, grant, pkg))
+	return r.commit(ctx, r.describe(ch, right, grants, pkg))
 }
 
 func (r *Received) discard(ctx context.Context) {
@@ -229,12 +231,12 @@ func (r *Received) open(ctx context.Context) (*artifact.Package, error) {
 	return pkg, nil
 }
 
-func (r *Received) describe(ch channel.Channel, right access.Right, g trust.Grant, pkg *artifact.Package) Commit {
+func (r *Received) describe(ch channel.Channel, right access.Right, grants []trust.Grant, pkg *artifact.Package) Commit {
 	rec := pkg.Record
 	rec.MD5, rec.SHA256, rec.Size = r.md5, r.sha256, r.size
 	c := Commit{
 		Channel: ch, Label: conda.MainLabel(), File: r.file, Record: rec, RunExports: pkg.RunExports,
-		RawIndex: pkg.RawIndex, About: pkg.About, Right: right, Grant: g, Force: r.force,
+		RawIndex: pkg.RawIndex, About: pkg.About, Right: right, Grants: grants, Force: r.force,
 	}
 	c.Event = audit.Event{
 		Kind: audit.Uploaded, ChannelID: ch.ID, Channel: ch.Name.String(), Subject: rec.Subdir.String() + "/" + r.file.String(),

@@ -127,10 +127,14 @@ func (x *Exchange) verify(ctx context.Context, a *attempt, idToken string) (stat
 		return s, err
 	}
 	if !verifySignature(t, keys) {
-		return s, refuse(fault.BadSignature, "Signature does not fit", "the token was not signed by "+k.URL+", or was altered on its way",
-			"Send a fresh token straight from the CI service")
+		return s, badSignature(k)
 	}
 	return s, a.prove(t, k)
+}
+
+func badSignature(k *issuerKeys) error {
+	return refuse(fault.BadSignature, "Signature does not fit", "the token was not signed by "+k.URL+", or was altered on its way",
+		"Send a fresh token straight from the CI service")
 }
 
 // mint makes the token and writes everything down, or nothing.
@@ -141,7 +145,7 @@ func (x *Exchange) mint(ctx context.Context, a *attempt, s stated, grants []Gran
 		Token: pt, ReplayKey: s.replayKey,
 		// A minute later than any clock within the leeway could still take the token.
 		ReplayUntil: s.expires.Add(x.cfg.Leeway + time.Minute),
-		Audience:    s.audience, JTI: a.jti, TokenHash: a.hash,
+		Audience:    s.audience, JTI: a.jti, TokenHash: a.hash, Near: a.near,
 	})
 	if err != nil {
 		return token.Token{}, PublishToken{}, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"sluice/internal/conda"
 	"sluice/internal/fault"
@@ -33,7 +34,7 @@ func TestExchangeMintsForTheRun(t *testing.T) {
 	if life := pt.ExpiresAt.Sub(pt.CreatedAt); life != 30*time.Minute {
 		t.Errorf("lives %v, want 30 min", life)
 	}
-	want := []Grant{{PublisherID: p.ID, PublisherVersion: 1, ChannelID: 7, Channel: p.Channel}}
+	want := []Grant{{PublisherID: p.ID, PublisherVersion: 1, ChannelID: 7, Channel: p.Channel, Right: Publish, NewNames: true, PerRun: DefaultLimits()}}
 	if d := cmp.Diff(want, pt.Grants, cmp.AllowUnexported(conda.Channel{}, conda.Pattern{})); d != "" {
 		t.Error(d)
 	}
@@ -540,7 +541,14 @@ func TestRefusalsAreRemembered(t *testing.T) {
 		if r.Code != code || r.Run.Repository != "acme/forge" || r.JTI != claims["jti"] || len(r.TokenHash) != 16 {
 			t.Errorf("refusal %+v", r)
 		}
-		if d := cmp.Diff([]Near{{PublisherID: p.ID, ChannelID: 7, Proven: true}}, r.Near); d != "" {
+		if d := cmp.Diff([]Near{{PublisherID: p.ID, ChannelID: 7, Proven: true}}, r.Near, cmpopts.IgnoreFields(Near{}, "Points")); d != "" {
+			t.Error(d)
+		}
+		var fields []string
+		for _, point := range r.Near[0].Points {
+			fields = append(fields, point.Field+" "+string(point.Code))
+		}
+		if d := cmp.Diff([]string{"workflow workflow_mismatch", "job's workflow ", "event "}, fields); d != "" {
 			t.Error(d)
 		}
 	}

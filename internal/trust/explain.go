@@ -18,11 +18,13 @@ func (x *Exchange) explain(run Provenance, cs []comparison) error {
 	case len(cs) == 0:
 		return refuse(fault.NoPublisher, "No publisher names this repository", "token is of "+repo+
 			", which no channel of "+x.cfg.URL+" trusts", "An owner of the channel adds it there, on the channel's page Trusted publishers")
+	case cs[0].Proven && cs[0].Granted():
+		return cs[0].end
 	case cs[0].Proven:
 		return x.mismatch(cs)
 	case cs[0].Code == fault.OwnerChanged:
 		return refuse(fault.OwnerChanged, "Repository has another owner", repo+" belonged to somebody else when its publisher was pinned",
-			"An owner of the channel confirms the move: remove the publisher at "+x.cfg.URL+" and add it again")
+			"An owner of the channel confirms the move there, on the channel's page Trusted publishers at "+x.cfg.URL)
 	}
 	return refuse(fault.IDMismatch, "Repository is another one", repo+" has the name of a publisher's repository, but not its id; the channel's owners are told",
 		"If it was made anew, an owner of the channel removes the publisher at "+x.cfg.URL+" and adds it again")
@@ -32,7 +34,8 @@ func (x *Exchange) explain(run Provenance, cs []comparison) error {
 // shortened as far as it takes to keep the fix in the sentence.
 func (x *Exchange) mismatch(cs []comparison) error {
 	nearest := cs[0]
-	code, ds := nearest.Differences[0].Code, nearest.Differences
+	ds := nearest.Differences()
+	code := ds[0].Code
 	var list []fault.Difference
 	for _, d := range ds {
 		list = append(list, fault.Difference{Claim: d.Claim, Got: cut(d.Got, 500), Want: cut(d.Want, 500)})
@@ -47,7 +50,7 @@ func (x *Exchange) mismatch(cs []comparison) error {
 }
 
 func (x *Exchange) mismatchText(code fault.Code, cs []comparison, width int) string {
-	ds := cs[0].Differences
+	ds := cs[0].Differences()
 	fields, got, want := make([]string, len(ds)), make([]string, len(ds)), make([]string, len(ds))
 	for i, d := range ds {
 		label := ""
@@ -69,6 +72,11 @@ func (x *Exchange) mismatchText(code fault.Code, cs []comparison, width int) str
 		list(got, "and"), whose, list(want, "and"), x.fix(cs[0], width))
 }
 
+// address is the page of a publisher.
+func (x *Exchange) address(p Publisher) string {
+	return fmt.Sprintf("%s/channels/%s/publishers/%d", x.cfg.URL, p.Channel, p.ID)
+}
+
 // value is one side of a difference.
 func value(s string, width int) string {
 	if s == "" {
@@ -81,14 +89,14 @@ func value(s string, width int) string {
 // the address is worth more than the hint.
 func (x *Exchange) fix(c comparison, width int) string {
 	hint, final := "", true
-	for _, d := range c.Differences {
+	for _, d := range c.Differences() {
 		hint, final = cmp.Or(hint, d.Hint), final && d.Final
 	}
 	hint = cut(hint, 160)
 	if final {
 		return hint
 	}
-	at := fmt.Sprintf("Change it at %s/channels/%s/publishers/%d", x.cfg.URL, c.Channel, c.ID)
+	at := "Change it at " + x.address(c.Publisher)
 	if hint == "" || width < 40 {
 		return at
 	}

@@ -129,7 +129,7 @@ func BenchmarkMatch(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if cs := compareAll(w.x.cfg.Issuers[0].Provider, found, run); len(cs) != 100 || !cs[0].Granted || cs[1].Granted {
+		if cs := w.x.compareAll(w.x.cfg.Issuers[0].Provider, found, run, w.clock.now()); len(cs) != 100 || !cs[0].granted() || cs[1].granted() {
 			b.Fatal("the one that fits is not first")
 		}
 	}

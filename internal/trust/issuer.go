@@ -13,6 +13,8 @@ import (
 
 // An Issuer is an identity provider that this server's operator trusts to say which CI job is calling.
 type Issuer struct {
+	// Name is what the operator calls it: "github", "gitlab-work".
+	Name string
 	// URL is the issuer's address. Tokens must name it byte for byte.
 	URL string
 	// Provider knows what its claims mean.
@@ -40,7 +42,7 @@ func NewIssuer(providerName, address string) (Issuer, error) {
 	if why := badIssuerURL(address); why != "" {
 		return Issuer{}, fmt.Errorf("issuer %q %s", address, why)
 	}
-	return Issuer{URL: address, Provider: p, Algorithms: traits.Algorithms, MaxLifetime: traits.MaxLifetime}, nil
+	return Issuer{Name: providerName, URL: address, Provider: p, Algorithms: traits.Algorithms, MaxLifetime: traits.MaxLifetime}, nil
 }
 
 // badIssuerURL says why an address cannot be an issuer's, or "". Tokens repeat the address byte for byte, so

@@ -88,7 +88,7 @@ func TestRuns(t *testing.T) {
 		{"46 repository with a longer name", asIs, workflow("acme/forgery/.github/workflows/build.yml" + main), fault.WorkflowMismatch, "acme/forgery"},
 		{"47 reusable workflow", asIs, set("job_workflow_ref", "acme/shared/.github/workflows/publish.yml@refs/tags/v1"), fault.ReusableWorkflow,
 			"token has acme/shared/.github/workflows/publish.yml@refs/tags/v1, the publisher of channel tools wants " + dir + "build.yml" + main},
-		{"47 reusable workflow of the repository", asIs, set("job_workflow_ref", dir+"publish.yml"+main), fault.ReusableWorkflow, "upload from a job that stands in build.yml itself"},
+		{"47 reusable workflow of the repository", asIs, set("job_workflow_ref", dir+"publish.yml"+main), fault.ReusableWorkflow, "put it into build.yml itself, or set the publisher's reusable workflow to acme/forge/.github/workflows/publish.yml"},
 		{"48 reusable workflow right, caller wrong", workflowIs("publish.yml"), set("job_workflow_ref", dir+"publish.yml"+main), fault.WorkflowMismatch,
 			"The job lives in publish.yml, but the run was started by build.yml"},
 		{"49 no environment", environment("release"), set(), fault.EnvironmentMismatch, `token has none, the publisher of channel tools wants release. The job has no environment: add the line "environment: release" to it. Change it at`},
@@ -237,7 +237,7 @@ func TestOthersLearnNothingOfARule(t *testing.T) {
 		}
 	}
 	for _, r := range w.store.refusals {
-		if r.Code != fault.NoPublisher && !slices.Equal(r.Near, []Near{{PublisherID: 1, ChannelID: 7}}) {
+		if r.Code != fault.NoPublisher && !cmp.Equal(r.Near, []Near{{PublisherID: 1, ChannelID: 7}}) {
 			t.Errorf("owners are not told of %s: %v", r.Code, r.Near)
 		}
 	}
@@ -252,8 +252,8 @@ func TestPublishersOfOtherIssuersAreNoCandidates(t *testing.T) {
 	same, issuer, provider := p, p, p
 	issuer.Issuer = "https://other.example"
 	provider.Provider = "forgejo"
-	cs := compareAll(w.x.cfg.Issuers[0].Provider, []Publisher{issuer, provider, same}, pt.Run)
-	if len(cs) != 1 || cs[0].Issuer != pt.Run.Issuer || !cs[0].Granted {
+	cs := w.x.compareAll(w.x.cfg.Issuers[0].Provider, []Publisher{issuer, provider, same}, pt.Run, w.clock.now())
+	if len(cs) != 1 || cs[0].Issuer != pt.Run.Issuer || !cs[0].granted() {
 		t.Errorf("compared with %+v", cs)
 	}
 }
@@ -262,7 +262,7 @@ func TestPublishersOfOtherIssuersAreNoCandidates(t *testing.T) {
 func TestGrantsOfSeveralPublishers(t *testing.T) {
 	t.Parallel()
 	w := shared(t)
-	patterns := func(s ...string) []conda.Pattern {
+	patterns := func(s ...string) []Pattern {
 		ps, problem := parsePatterns(s)
 		if problem != nil {
 			t.Fatal(problem)
@@ -307,10 +307,10 @@ func TestGrantsOfSeveralPublishers(t *testing.T) {
 		{8, "libtide", 0, fault.PackageNotAllowed, "may publish zlib"},
 		{9, "zlib", 0, fault.WrongChannel, "are in tools and extra, not here"}, // row 68
 	} {
-		g, err := pt.Grant(tt.channel, tt.name)
+		g, err := pt.Covering(tt.channel, tt.name, conda.Noarch())
 		if tt.code != "" {
 			checkRefusal(t, err, token.Token{}, "", tt.code, tt.fragment)
-		} else if err != nil || g.PublisherID != tt.by {
+		} else if err != nil || len(g) != 1 || g[0].PublisherID != tt.by {
 			t.Errorf("%s in %d: grant %+v, %v; want publisher %d", tt.name, tt.channel, g, err, tt.by)
 		}
 	}
@@ -334,14 +334,14 @@ func TestPublishTokenEnds(t *testing.T) {
 	gone := pt
 	gone.Grants = slices.Clone(pt.Grants)
 	gone.Grants[0].Gone = true
-	checkRefusal(t, gone.Covers(7), none, "", fault.Revoked, "changed or removed")
-	_, err := gone.Grant(7, "zlib")
+	checkRefusal(t, gone.Covers(7, Publish), none, "", fault.Revoked, "changed or removed")
+	_, err := gone.Covering(7, "zlib", conda.Noarch())
 	checkRefusal(t, err, none, "", fault.Revoked, "changed or removed")
-	if gone.Grants[0].Allows("zlib") {
+	if gone.Grants[0].Allows("zlib", conda.Noarch()) {
 		t.Error("a grant of a removed publisher allows")
 	}
 	gone.Grants = append(gone.Grants, pt.Grants[0]) // another publisher of the channel still lives
-	if g, err := gone.Grant(7, "zlib"); err != nil || g.Gone {
+	if g, err := gone.Covering(7, "zlib", conda.Noarch()); err != nil || len(g) != 1 || g[0].Gone {
 		t.Errorf("grant %+v, %v", g, err)
 	}
 }

@@ -1,14 +1,18 @@
 package trust
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
 	"sluice/internal/conda"
+	"sluice/internal/fault"
+	"sluice/internal/trust/provider"
 )
 
-// A Publisher is a channel owner's rule: runs that satisfy Rule may publish packages whose names fit Packages
-// into the channel.
+// A Publisher is a channel owner's rule: runs that satisfy Rule may do in the channel what Scope says. With the
+// right Read it is a trusted reader.
 type Publisher struct {
 	// ID is the publisher's number, never used again after its removal; 0 before it is stored.
 	ID int64
@@ -17,8 +21,10 @@ type Publisher struct {
 	Channel   conda.Channel
 	// Rule says which runs.
 	Rule
-	// Packages are the names that may be published; empty means every package of the channel.
-	Packages []conda.Pattern
+	// Scope says what they may do.
+	Scope
+	// Life says until when.
+	Life
 	// Version is raised by every change that an owner makes. Publish tokens are bound to it, so a change ends
 	// them. Pinning ids and following a rename do not raise it.
 	Version int64
@@ -30,68 +36,160 @@ type Publisher struct {
 	LastRun    Provenance
 }
 
-// RepositoryKey is the repository's name as candidates are looked up by: "owner/name" with the ASCII letters
+// Life is how long a publisher lives.
+type Life struct {
+	// ExpiresAt is the end that its owner gave it; zero: none.
+	ExpiresAt time.Time
+	// IdleDays is after how many days without use it is switched off; 0 means the usual: UnusedDays before the
+	// first use, IdleDays after it.
+	IdleDays int
+	// DisabledAt is when an owner switched it off; zero while it is on. EnabledAt is when one switched it on again.
+	DisabledAt, EnabledAt time.Time
+}
+
+// After how many days a publisher is switched off when nobody uses it. A forgotten one is a door that nobody
+// watches, and one that was never used may name a repository that somebody else takes.
+const (
+	UnusedDays  = 30
+	IdleDays    = 400
+	MaxIdleDays = 3650
+)
+
+// Pending reports whether no run has used the publisher yet.
+func (p Publisher) Pending() bool { return p.LastUsedAt.IsZero() }
+
+// IdleEnd is when the publisher is switched off if nobody uses it.
+func (p Publisher) IdleEnd() time.Time {
+	since, days := p.CreatedAt, cmp.Or(p.IdleDays, IdleDays)
+	if p.Pending() {
+		days = cmp.Or(p.IdleDays, UnusedDays)
+	}
+	for _, t := range []time.Time{p.EnabledAt, p.LastUsedAt} {
+		since = latest(since, t)
+	}
+	return since.AddDate(0, 0, days)
+}
+
+// End is why the publisher lets nobody do anything at that time, as a code and the end of a sentence, or "".
+func (p Publisher) End(now time.Time) (fault.Code, string) {
+	switch {
+	case !p.DisabledAt.IsZero():
+		return fault.PublisherDisabled, "is switched off since " + day(p.DisabledAt)
+	case !p.ExpiresAt.IsZero() && !now.Before(p.ExpiresAt):
+		return fault.PublisherExpired, "ended on " + day(p.ExpiresAt)
+	case !now.Before(p.IdleEnd()):
+		return fault.PublisherDisabled, "is switched off since " + day(p.IdleEnd()) + ", because nobody used it"
+	}
+	return "", ""
+}
+
+func day(t time.Time) string { return t.UTC().Format("2 Jan 2006") }
+
+// RepositoryKey is the name of a repository or an owner as candidates are looked up by: the ASCII letters
 // lower-cased, and nothing else changed. The database keeps it in a column of its own, because its own
 // lower-casing differs from dialect to dialect.
 func RepositoryKey(fullName string) string { return foldASCII(fullName) }
 
-// Weak says why anybody with a foot in the repository could use the publisher, or "" when it is narrow enough.
+// Weak says why more runs than meant could use the publisher, as a sentence, or "" when it is narrow enough.
 func (p Publisher) Weak() string {
-	if p.Environment == "" {
+	t := provider.Traits{}
+	if service, ok := provider.ByName(p.Provider); ok {
+		t = service.Traits()
+	}
+	for _, event := range p.Events {
+		if t.Risky[event] != "" {
+			return "Runs of " + event + " can publish, which strangers or unreviewed code can start."
+		}
+	}
+	switch {
+	case p.Right == Read, p.Environment != "", len(p.Refs) > 0, p.ProtectedRef:
+		return ""
+	case t.Environments:
 		return "Any branch can publish, because no environment is named."
+	case t.Refs:
+		return "Any branch can publish, because no ref is named."
 	}
 	return ""
 }
 
-// A Part is a piece of a sentence; Strong parts are the ones that a reader should check.
-type Part struct {
+// A Phrase is a piece of a sentence; Strong ones are those that a reader should check.
+type Phrase struct {
 	Text   string
 	Strong bool
 }
 
-// Parts are the rule as a sentence without a stop: "Runs of build.yml in acme/forge with environment release
+// Phrases are the rule as a sentence without a stop: "Runs of build.yml in acme/forge with environment release
 // may publish libtide* of forge".
-func (p Publisher) Parts() []Part {
-	parts := []Part{
-		{Text: "Runs of "}, {Text: p.Workflow, Strong: true},
-		{Text: " in "}, {Text: p.FullName(), Strong: true},
+func (p Publisher) Phrases() []Phrase {
+	var out []Phrase
+	say := func(words string, strong ...string) {
+		out = append(out, Phrase{Text: words})
+		for _, s := range strong {
+			out = append(out, Phrase{Text: s, Strong: true})
+		}
 	}
-	if p.Environment != "" {
-		parts = append(parts, Part{Text: " with environment "}, Part{Text: p.Environment, Strong: true})
+	if p.Workflow == "" {
+		say("Runs of ")
+	} else {
+		say("Runs of ", p.Workflow)
+		say(" in ")
 	}
-	return append(parts, Part{Text: " may publish "}, Part{Text: shownPatterns(p.Packages), Strong: true},
-		Part{Text: " of " + p.Channel.String()})
+	if p.AnyRepository {
+		out = append(out, Phrase{Text: "any repository of " + p.Owner, Strong: true})
+	} else {
+		out = append(out, Phrase{Text: p.FullName(), Strong: true})
+	}
+	p.conditions(say)
+	if p.Right == Read {
+		say(" may ", "read")
+		say(" " + p.Channel.String())
+		return out
+	}
+	say(" may publish ", p.patternWords())
+	say(" of " + p.Channel.String())
+	if len(p.Subdirs) > 0 {
+		say(" in ", p.subdirWords())
+	}
+	if !p.NewNames {
+		say(", ", "no new names")
+	}
+	return out
 }
 
-// Sentence is the text of Parts.
+// conditions says what narrows the rule.
+func (p Publisher) conditions(say func(string, ...string)) {
+	if p.Environment != "" {
+		say(" with environment ", p.Environment)
+	}
+	if len(p.Refs) > 0 {
+		say(" on ", list(p.Refs, "or"))
+	}
+	if p.ProtectedRef {
+		say(" on ", "protected refs")
+	}
+	if len(p.Events) > 0 {
+		say(" started by ", list(p.Events, "or"))
+	}
+	if p.HostedRunner {
+		say(" on ", "hosted runners")
+	}
+	if p.Reusable != "" {
+		say(" through ", p.Reusable)
+	}
+}
+
+// Sentence is the text of Phrases.
 func (p Publisher) Sentence() string {
 	var b strings.Builder
-	for _, part := range p.Parts() {
+	for _, part := range p.Phrases() {
 		b.WriteString(part.Text)
 	}
 	return b.String()
 }
 
-// allows reports whether one of the patterns fits, or there are none.
-func allows(patterns []conda.Pattern, name string) bool {
-	for _, p := range patterns {
-		if p.Match(name) {
-			return true
-		}
-	}
-	return len(patterns) == 0
-}
-
-func shownPatterns(patterns []conda.Pattern) string {
-	words := make([]string, len(patterns))
-	for i, p := range patterns {
-		if p.IsAll() {
-			return "every package"
-		}
-		words[i] = p.String()
-	}
-	if len(words) == 0 {
-		return "every package"
-	}
-	return list(words, "and")
+// SameRule reports whether two publishers of a channel would let the same runs do the same.
+func (p Publisher) SameRule(q Publisher) bool {
+	return p.Issuer == q.Issuer && RepositoryKey(p.FullName()) == RepositoryKey(q.FullName()) && p.AnyRepository == q.AnyRepository && p.Workflow == q.Workflow &&
+		p.Environment == q.Environment && slices.Equal(p.Refs, q.Refs) && p.ProtectedRef == q.ProtectedRef && slices.Equal(p.Events, q.Events) &&
+		p.HostedRunner == q.HostedRunner && p.Reusable == q.Reusable && p.Right == q.Right
 }

@@ -66,7 +66,7 @@ func TestNewPublisher(t *testing.T) {
 		{"workflow's address", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "https://github.com/acme/forge/blob/main/.github/workflows/build.yml#L3"}, all, nil},
 		{"workflow's page", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "https://github.com/acme/forge/actions/workflows/build.yml"}, all, nil},
 		{"workflow with @", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "a@b.yaml"}, strings.Replace(all, "build.yml", "a@b.yaml", 1), nil},
-		{"environment", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Environment: " release ", Packages: []string{"libtide*"}},
+		{"environment", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Conditions: Conditions{Environment: " release "}, Packages: []string{"libtide*"}},
 			"Runs of build.yml in acme/forge with environment release may publish libtide* of forge", nil},
 		{"packages in a string", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Packages: []string{" LibTide*, tidewatch\n zlib,,zlib"}},
 			"Runs of build.yml in acme/forge may publish libtide*, tidewatch and zlib of forge", nil},
@@ -74,23 +74,23 @@ func TestNewPublisher(t *testing.T) {
 			"Runs of build.yml in acme/forge may publish a and b of forge", nil},
 		{"every package", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Packages: []string{"a", "*"}}, all, nil},
 
-		{"nothing", PublisherSpec{}, "owner (empty) needs the name of a user", []string{"owner", "repository", "workflow"}},
-		{"* as owner", PublisherSpec{Owner: "*", Repository: "forge", Workflow: "build.yml"}, "wildcards are not taken here", []string{"owner"}},
+		{"nothing", PublisherSpec{}, "repository_owner (empty) needs the name of a user", []string{"repository_owner", "repository", "workflow"}},
+		{"* as owner", PublisherSpec{Owner: "*", Repository: "forge", Workflow: "build.yml"}, "wildcards are not taken here", []string{"repository_owner"}},
 		{"* in the repository", PublisherSpec{Owner: "acme", Repository: "forge-*", Workflow: "build.yml"}, "wildcards are not taken", []string{"repository"}},
 		{"* in the workflow", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "*.yml"}, "wildcards are not taken", []string{"workflow"}},
-		{"* as environment", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Environment: "*"}, "wildcards", []string{"environment"}},
-		{"look-alike owner", PublisherSpec{Owner: "\u0430cme", Repository: "forge", Workflow: "build.yml"}, "it holds U+0430, which may only look right", []string{"owner"}},
+		{"* as environment", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Conditions: Conditions{Environment: "*"}}, "wildcards", []string{"environment"}},
+		{"look-alike owner", PublisherSpec{Owner: "\u0430cme", Repository: "forge", Workflow: "build.yml"}, "it holds U+0430, which may only look right", []string{"repository_owner"}},
 		{"zero width", PublisherSpec{Owner: "acme", Repository: "for\u200bge", Workflow: "build.yml"}, "for<U+200B>ge", []string{"repository"}},
 		{"fields that contradict", PublisherSpec{Owner: "acme", Repository: "other/forge", Workflow: "build.yml"}, "repository other/forge needs", []string{"repository"}},
 		{"dots", PublisherSpec{Owner: "acme", Repository: "..", Workflow: "build.yml"}, "repository .. needs", []string{"repository"}},
 		{"workflow's name instead of its file", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "Build"}, "ends in .yml or .yaml", []string{"workflow"}},
 		{"workflow in another folder", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "ci/build.yml"}, "in .github/workflows", []string{"workflow"}},
 		{"extension alone", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: ".yml"}, "workflow .yml needs", []string{"workflow"}},
-		{"long environment", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Environment: strings.Repeat("e", 256)}, "255", []string{"environment"}},
+		{"long environment", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Conditions: Conditions{Environment: strings.Repeat("e", 256)}}, "255", []string{"environment"}},
 		{"pattern with a * inside", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Packages: []string{"a*b"}}, "one * at the end", []string{"packages"}},
 		{"regular expression", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Packages: []string{"^lib.+$"}}, "packages ^lib.+$ needs", []string{"packages"}},
-		{"everything wrong", PublisherSpec{Owner: "a b", Repository: "c d", Workflow: "e", Environment: "*", Packages: []string{"**"}}, "; repository c d needs",
-			[]string{"owner", "repository", "workflow", "environment", "packages"}},
+		{"everything wrong", PublisherSpec{Owner: "a b", Repository: "c d", Workflow: "e", Conditions: Conditions{Environment: "*"}, Packages: []string{"**"}}, "; repository c d needs",
+			[]string{"repository_owner", "repository", "workflow", "environment", "packages"}},
 		{"another provider", PublisherSpec{Provider: "gitlab", Owner: "acme", Repository: "forge", Workflow: "build.yml"}, "this server is configured for (github)", []string{"provider"}},
 		{"another issuer", PublisherSpec{Issuer: "https://x.example", Owner: "acme", Repository: "forge", Workflow: "build.yml"}, "or https://ghes.example/_services/token", []string{"issuer"}},
 	} {
@@ -128,7 +128,7 @@ func TestNewPublisher(t *testing.T) {
 
 func TestWeakPublishers(t *testing.T) {
 	t.Parallel()
-	p := Publisher{}
+	p := Publisher{Rule: Rule{Provider: "github"}}
 	if got := p.Weak(); got != "Any branch can publish, because no environment is named." {
 		t.Errorf("weak: %q", got)
 	}

@@ -1,6 +1,8 @@
 package trust
 
 import (
+	"slices"
+	"strconv"
 	"time"
 
 	"sluice/internal/conda"
@@ -8,7 +10,7 @@ import (
 	"sluice/internal/token"
 )
 
-// A Grant is what a publish token may do by one publisher: publish names that fit Packages into one channel.
+// A Grant is what a publish token may do by one publisher in one channel: read it, or publish as well.
 // Several grants of one token are a union, never a product: the names of one channel's publisher say nothing
 // in another channel.
 type Grant struct {
@@ -17,14 +19,26 @@ type Grant struct {
 	// ChannelID decides where; Channel is its name for people.
 	ChannelID int64
 	Channel   conda.Channel
+	// Right is Publish or Read.
+	Right Right
 	// Packages are the names; empty means every package of the channel.
 	Packages []conda.Pattern
-	// Gone says that the publisher was changed or removed, or its channel removed, since the mint.
+	// Subdirs are where they may lie; empty means any.
+	Subdirs []conda.Subdir
+	// NewNames lets it create names, PerRun bounds what its run publishes by all its tokens.
+	NewNames bool
+	PerRun   Limits
+	// Gone says that the publisher was changed or removed, is switched off or past its end, or that its channel was
+	// removed, since the mint.
 	Gone bool
 }
 
-// Allows reports whether the grant covers a package of that name.
-func (g Grant) Allows(name string) bool { return !g.Gone && allows(g.Packages, name) }
+// Allows reports whether the grant covers a package of that name in that subdir.
+func (g Grant) Allows(name string, subdir conda.Subdir) bool {
+	return g.publishes() && allows(g.Packages, name) && (len(g.Subdirs) == 0 || slices.Contains(g.Subdirs, subdir))
+}
+
+func (g Grant) publishes() bool { return !g.Gone && g.Right == Publish }
 
 // A PublishToken is what is stored of a minted token.
 type PublishToken struct {
@@ -55,18 +69,33 @@ func (t PublishToken) Check(now time.Time) error {
 	return nil
 }
 
-// Covers refuses a channel that no grant names (fault.WrongChannel) or whose publishers are all gone since
-// the mint (fault.Revoked). The refusal lists the token's own channels and no others.
-func (t PublishToken) Covers(channelID int64) error {
-	found, gone := false, false
+// RunKey names the token's run among all of its issuer: what Limits count by. Attempts and jobs of one run have
+// the same; where a service tells no run, every token has its own.
+func (t PublishToken) RunKey() string {
+	if t.Run.RunID == "" {
+		return "token:" + strconv.FormatInt(t.ID, 10)
+	}
+	return "run:" + t.Run.RepositoryID + "/" + t.Run.RunID
+}
+
+// Covers refuses a channel in which no grant has the right (fault.WrongChannel, or fault.NotPermitted for a
+// token that may only read there), or whose publishers are all gone since the mint (fault.Revoked). Publish covers
+// Read. The refusal lists the token's own channels and no others.
+func (t PublishToken) Covers(channelID int64, right Right) error {
+	found, gone, reads := false, false, false
 	for _, g := range t.Grants {
-		if g.ChannelID == channelID {
-			found, gone = found || !g.Gone, gone || g.Gone
+		if g.ChannelID != channelID {
+			continue
 		}
+		may := right == Read || g.Right == Publish
+		found, gone, reads = found || may && !g.Gone, gone || g.Gone, reads || !may
 	}
 	switch {
 	case found:
 		return nil
+	case reads && !gone:
+		return refuse(fault.NotPermitted, "Publish token may only read", "the publishers of this channel that the run satisfies are trusted readers",
+			"An owner of the channel adds a trusted publisher for "+shown(t.Run.Repository))
 	case gone:
 		return refuse(fault.Revoked, "Publish token was revoked",
 			"the trusted publisher that it rests on was changed or removed after it was made", "Run the job again")
@@ -76,25 +105,46 @@ func (t PublishToken) Covers(channelID int64) error {
 		"Add a publisher for "+shown(t.Run.Repository)+" to this channel, or upload to the right one")
 }
 
-// Grant returns the first grant that covers a package of that name in the channel. It refuses as Covers does,
-// and with fault.PackageNotAllowed when the channel is covered and the name is not.
-func (t PublishToken) Grant(channelID int64, name string) (Grant, error) {
-	if err := t.Covers(channelID); err != nil {
-		return Grant{}, err
+// Covering returns the grants that cover a package of that name and subdir in the channel, the narrowest publisher
+// first. It refuses as Covers does, and when there is none with fault.PackageNotAllowed or fault.SubdirNotAllowed.
+func (t PublishToken) Covering(channelID int64, name string, subdir conda.Subdir) ([]Grant, error) {
+	if err := t.Covers(channelID, Publish); err != nil {
+		return nil, err
 	}
+	var covering, named []Grant
 	var patterns []conda.Pattern
 	for _, g := range t.Grants {
-		if g.ChannelID != channelID || g.Gone {
+		if g.ChannelID != channelID || !g.publishes() {
 			continue
 		}
-		if g.Allows(name) {
-			return g, nil
+		if g.Allows(name, subdir) {
+			covering = append(covering, g)
+		}
+		if allows(g.Packages, name) {
+			named = append(named, g)
 		}
 		patterns = append(patterns, g.Packages...)
 	}
-	return Grant{}, refuse(fault.PackageNotAllowed, "Package name is not allowed",
-		"the file is of package "+shown(name)+", the trusted publisher may publish "+shownPatterns(patterns),
+	switch {
+	case len(covering) > 0:
+		return covering, nil
+	case len(named) > 0:
+		return nil, refuse(fault.SubdirNotAllowed, "Subdir is not allowed",
+			"the file is for "+subdir.String()+", the trusted publisher may publish into "+Scope{Subdirs: named[0].Subdirs}.subdirWords(),
+			"Add the subdir to the publisher, or build for another platform")
+	}
+	return nil, refuse(fault.PackageNotAllowed, "Package name is not allowed",
+		"the file is of package "+shown(name)+", the trusted publisher may publish "+shownNames(patterns),
 		"Add the name to the publisher's packages, or rename the package")
+}
+
+// MayCreate refuses a package name that the channel does not have yet to a grant that may not create any.
+func (g Grant) MayCreate(name string) error {
+	if g.NewNames {
+		return nil
+	}
+	return refuse(fault.NewNameNotAllowed, "New package name is not allowed", "channel "+g.Channel.String()+" has no package "+shown(name)+
+		" yet, and the trusted publisher may not create names", "An owner of the channel lets it, or uploads the first version")
 }
 
 // channels lists the names of the channels that the token is for.

@@ -11,5 +11,8 @@ import "sluice/internal/trust/provider"
 // Provenance is what an identity token said of the run; see provider.Provenance.
 type Provenance = provider.Provenance
 
-// Rule is the identity part of a trusted publisher; see provider.Rule.
+// Rule says which runs a trusted publisher means; see provider.Rule.
 type Rule = provider.Rule
+
+// Conditions narrow a Rule; see provider.Conditions.
+type Conditions = provider.Conditions

@@ -108,12 +108,13 @@ func newMemory(now func() time.Time) *memory {
 		keys: map[string][]byte{}, keysAt: map[string]time.Time{}}
 }
 
-func (m *memory) Candidates(_ context.Context, issuer, key, id string) ([]Publisher, error) {
+func (m *memory) Candidates(_ context.Context, c Candidate) ([]Publisher, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var out []Publisher
 	for _, p := range m.publishers {
-		if p.Issuer == issuer && (RepositoryKey(p.FullName()) == key || p.RepositoryID != "" && p.RepositoryID == id) {
+		owner := p.AnyRepository && (RepositoryKey(p.Owner) == c.OwnerKey || p.OwnerID != "" && p.OwnerID == c.OwnerID)
+		if p.Issuer == c.Issuer && (owner || RepositoryKey(p.FullName()) == c.RepositoryKey || p.RepositoryID != "" && p.RepositoryID == c.RepositoryID) {
 			out = append(out, p)
 		}
 	}
@@ -143,8 +144,10 @@ func (m *memory) Mint(_ context.Context, mint Mint) (int64, error) {
 			p.OwnerID != "" && p.OwnerID != run.OwnerID {
 			return 0, ErrStale
 		}
-		p.RepositoryID, p.OwnerID = run.RepositoryID, run.OwnerID
-		p.Owner, p.Repository, _ = strings.Cut(run.Repository, "/")
+		p.Owner, p.OwnerID = run.Owner, run.OwnerID
+		if !p.AnyRepository {
+			p.Repository, p.RepositoryID = run.Name(), run.RepositoryID
+		}
 		p.LastUsedAt, p.LastRun = mint.Token.CreatedAt, run
 		pinned[p.ID] = p
 	}

@@ -64,7 +64,7 @@ func newForge(t *testing.T) *forge {
 		t.Fatal(err)
 	}
 	ch := f.Channel(t, mara, "forge", channel.Public)
-	f.Publisher(t, ch, trust.PublisherSpec{Environment: "release"})
+	f.Publisher(t, ch, trust.PublisherSpec{Conditions: trust.Conditions{Environment: "release"}})
 	five := []string{"linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64"}
 	f.byHand(mara, "13.0.0", "linux-64")
 	for i, r := range []struct {

@@ -78,6 +78,7 @@ func (s *service) routes() {
 	s.channelRoutes()
 	s.memberRoutes()
 	s.publisherRoutes()
+	s.providerRoutes()
 	s.packageRoutes()
 	s.auditRoutes()
 	s.tokenRoutes()

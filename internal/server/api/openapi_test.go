@@ -67,14 +67,17 @@ func TestDocumentListsEveryRoute(t *testing.T) {
 		"GET /api/v1/channels/{channel}/trusted-publishers/{id}",
 		"GET /api/v1/me",
 		"GET /api/v1/openapi.json",
+		"GET /api/v1/providers",
 		"GET /api/v1/tokens",
 		"GET /api/v1/users",
+		"PATCH /api/v1/channels/{channel}/trusted-publishers/{id}",
 		"POST /api/v1/channels",
 		"POST /api/v1/channels/{channel}/exists",
 		"POST /api/v1/channels/{channel}/trusted-publishers",
 		"POST /api/v1/tokens",
 		"POST /api/v1/users",
 		"PUT /api/v1/channels/{channel}/members/{name}",
+		"PUT /api/v1/channels/{channel}/trusted-publishers/{id}",
 	}
 	if d := cmp.Diff(want, documented); d != "" {
 		t.Errorf("others build on these routes (-), the document has (+):\n%s", d)

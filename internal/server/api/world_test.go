@@ -129,7 +129,7 @@ func (w *world) mint(t *testing.T) {
 	tok := token.New(token.Publish)
 	must(w.Mint(ctx, trust.Mint{ReplayKey: "jti:1", ReplayUntil: now.Add(time.Hour), Audience: "conda.example.org", JTI: "1", Token: trust.PublishToken{
 		Hash: tok.Hash(), CreatedAt: now, ExpiresAt: now.Add(30 * time.Minute), Run: run,
-		Grants: []trust.Grant{{PublisherID: p.ID, PublisherVersion: p.Version, ChannelID: ch.ID, Channel: ch.Name, Packages: p.Packages}},
+		Grants: []trust.Grant{{PublisherID: p.ID, PublisherVersion: p.Version, ChannelID: ch.ID, Channel: ch.Name, Right: p.Right}},
 	}}))(t)
 	w.bearers["run"] = tok.Reveal()
 }
@@ -140,7 +140,7 @@ func (w *world) publish(t *testing.T, who, channelName, subdir, filename string)
 	ctx, ch, f := t.Context(), w.channel(t, channelName), must(conda.ParseFilename(filename))(t)
 	right := must(w.access.MayUpload(ctx, must(w.access.Bearer(ctx, w.bearers[who]))(t), ch))(t)
 	c := publish.Commit{
-		Channel: ch, Label: conda.MainLabel(), File: f, Right: right, Grant: must(right.Grant(f.Name()))(t),
+		Channel: ch, Label: conda.MainLabel(), File: f, Right: right, Grants: must(right.Grants(f.Name(), must(conda.ParseSubdir(subdir))(t)))(t),
 		Record: conda.Record{
 			Name: f.Name(), Version: f.Version(), Build: f.Build(), BuildNumber: 3, Subdir: must(conda.ParseSubdir(subdir))(t),
 			Depends: []string{"python >=3.10"}, License: "MIT", SHA256: [32]byte{0xab}, MD5: [16]byte{0xcd}, Size: 100, TimestampMS: now.UnixMilli(),

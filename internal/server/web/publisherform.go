@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"sluice/internal/channel"
-	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/server/caller"
 	"sluice/internal/server/web/page"
@@ -20,7 +19,7 @@ import (
 func spec(fields url.Values) trust.PublisherSpec {
 	return trust.PublisherSpec{
 		Owner: fields.Get("owner"), Repository: fields.Get("repository"), Workflow: fields.Get("workflow"),
-		Environment: fields.Get("environment"), Packages: []string{fields.Get("packages")},
+		Conditions: trust.Conditions{Environment: fields.Get("environment")}, Packages: []string{fields.Get("packages")},
 	}
 }
 
@@ -85,7 +84,7 @@ func wide(p trust.Publisher) []string {
 
 // everything reports whether the rule covers every package.
 func everything(p trust.Publisher) bool {
-	return len(p.Packages) == 0 || slices.ContainsFunc(p.Packages, conda.Pattern.IsAll)
+	return len(p.Packages) == 0 || slices.ContainsFunc(p.Packages, trust.Pattern.IsAll)
 }
 
 // sent is the form with just what was sent.
@@ -114,7 +113,7 @@ func wrong(p trust.Publisher, fields url.Values, err error) page.PublisherForm {
 	form.Rule = nil
 	form.Packages = field(fields.Get("packages"))
 	byName := map[string]*page.Field{
-		"owner": &form.Owner, "repository": &form.Repository, "workflow": &form.Workflow,
+		"repository_owner": &form.Owner, "repository": &form.Repository, "workflow": &form.Workflow,
 		"environment": &form.Environment, "packages": &form.Packages,
 	}
 	refusal, _ := errors.AsType[*fault.Error](err)

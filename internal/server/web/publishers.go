@@ -161,7 +161,7 @@ func publisher(p trust.Publisher) page.Publisher {
 // phrases is a rule as a sentence.
 func phrases(p trust.Publisher) []page.Phrase {
 	var out []page.Phrase
-	for _, part := range p.Parts() {
+	for _, part := range p.Phrases() {
 		out = append(out, page.Phrase(part))
 	}
 	return out

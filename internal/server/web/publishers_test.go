@@ -14,7 +14,7 @@ import (
 )
 
 func publisherSpec() trust.PublisherSpec {
-	return trust.PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Environment: "release", Packages: []string{"tide*"}}
+	return trust.PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Conditions: trust.Conditions{Environment: "release"}, Packages: []string{"tide*"}}
 }
 
 func TestPublisherForm(t *testing.T) {

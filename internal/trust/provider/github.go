@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"sluice/internal/fault"
 )
 
 // github is GitHub Actions: github.com, GitHub Enterprise Cloud with data residency, GitHub Enterprise Server.
@@ -21,7 +19,32 @@ func (github) Traits() Traits {
 		// Tokens live five minutes as documented; three times that leaves room without inviting hoarding.
 		MaxLifetime: 15 * time.Minute,
 		NeedsJTI:    true,
+		Fields: []Field{
+			{Slot: OwnerSlot, Name: "repository_owner", Label: "Owner", Example: "acme"},
+			{Slot: RepositorySlot, Name: "repository", Label: "Repository", Example: "forge"},
+			{Slot: WorkflowSlot, Name: "workflow", Label: "Workflow file", Example: "build.yml",
+				Help: "The name only, in .github/workflows. The file that is triggered, not one it calls."},
+		},
+		Claims: map[string]string{"event": "event_name", "runner": "runner_environment"},
+		Events: []string{"push", "release", "workflow_dispatch", "repository_dispatch", "schedule", "deployment"},
+		Risky:  githubRisky,
+		Hosted: "github-hosted", Environments: true, Refs: true, ProtectedRefs: true,
+		FoldsEnvironments: true, Reusable: true, OwnerWide: true,
 	}
+}
+
+const (
+	githubSteered  = "Strangers can steer such a run, with the repository's own rights: publish from a push, a release or workflow_dispatch"
+	githubAnybody  = "Any account can start such a run: publish from a push, a release or workflow_dispatch"
+	githubReviewed = "Nobody has reviewed the code of such a run: publish from a push, a release or workflow_dispatch"
+)
+
+// githubRisky are the events that strangers or unreviewed code can fire.
+var githubRisky = map[string]string{
+	"pull_request_target": githubSteered, "workflow_run": githubSteered,
+	"issue_comment": githubAnybody, "issues": githubAnybody, "discussion": githubAnybody, "discussion_comment": githubAnybody,
+	"fork": githubAnybody, "watch": githubAnybody,
+	"pull_request": githubReviewed, "pull_request_review": githubReviewed, "pull_request_review_comment": githubReviewed, "merge_group": githubReviewed,
 }
 
 // Read takes the allow-listed claims. The ids and both workflow references are in every token of GitHub, and
@@ -48,49 +71,18 @@ func (github) Read(c Claims) (Provenance, error) {
 	r.optional(&p.RunNumber, "run_number", digits)
 	r.optional(&p.RunAttempt, "run_attempt", digits)
 	r.optional(&p.Runner, "runner_environment", text)
-	p.Workflow = workflowFile(p.WorkflowRef, p.Repository)
+	p.Workflow = workflowFile(p.WorkflowRef, p.Repository, "/.github/workflows/")
 	return p, r.err
 }
 
-// Match compares as follows. Whose repository it is, the ids say once they are pinned, the name before. The
-// workflow reference that the rule wants is built whole from the token's repository and ref and compared
-// whole: cutting it apart to decide is how a branch named "release.yml@x" gets in.
-func (github) Match(r Rule, p Provenance) Verdict {
-	v := githubRepository(r, p)
-	if !v.Proven {
-		return v
+// Compare builds the workflow reference that the rule wants whole, from the token's repository and ref, and
+// compares it whole: cutting the token's apart to decide is how a branch named "release.yml@x" gets in.
+func (github) Compare(r Rule, p Provenance) Verdict {
+	v := compareRepository(r, p, githubNames(p) && digits(p.RepositoryID) && digits(p.OwnerID))
+	if v.Proven {
+		v.Points = append(v.Points, actionsWorkflow(r, p, []string{"/.github/workflows/"}), reusableWorkflow(r, p))
 	}
-	v.Differences = append(v.Differences, githubWorkflow(r, p)...)
-	v.Differences = append(v.Differences, githubEnvironment(r, p)...)
-	v.Differences = append(v.Differences, githubEvent(p)...)
-	if len(v.Differences) > 0 {
-		v.Code = v.Differences[0].Code
-		return v
-	}
-	v.Granted = true
 	return v
-}
-
-// githubRepository decides whose repository it is. trusted-publishing.md §4 has the table.
-func githubRepository(r Rule, p Provenance) Verdict {
-	if !githubNames(p) || !digits(p.RepositoryID) || !digits(p.OwnerID) {
-		return Verdict{Code: fault.NoPublisher}
-	}
-	sameName := foldEqual(r.FullName(), p.Repository)
-	sameOwner := r.OwnerID == p.OwnerID || r.OwnerID == "" && sameName
-	switch {
-	case r.RepositoryID == "" && !sameName:
-		return Verdict{Code: fault.NoPublisher}
-	case r.RepositoryID == "" && sameOwner:
-		return Verdict{Proven: true}
-	case r.RepositoryID == p.RepositoryID && sameOwner:
-		return Verdict{Proven: true, Renamed: r.FullName() != p.Repository}
-	case r.RepositoryID == p.RepositoryID:
-		return Verdict{Code: fault.OwnerChanged}
-	case sameName:
-		return Verdict{Code: fault.IDMismatch}
-	}
-	return Verdict{Code: fault.NoPublisher}
 }
 
 // githubNames reports whether the names are ones that GitHub gives and agree with one another. Anything else,
@@ -98,73 +90,6 @@ func githubRepository(r Rule, p Provenance) Verdict {
 func githubNames(p Provenance) bool {
 	owner, repo, ok := strings.Cut(p.Repository, "/")
 	return ok && foldEqual(owner, p.Owner) && githubOwner(owner) && githubRepo(repo)
-}
-
-func githubWorkflow(r Rule, p Provenance) []Difference {
-	// A deployment of a commit has no ref.
-	tail := "/.github/workflows/" + r.Workflow + "@" + cmp.Or(p.Ref, p.SHA)
-	var out []Difference
-	if !sameFile(p.WorkflowRef, p.Repository, tail) {
-		out = append(out, workflowDifference(r, p, tail))
-	}
-	if p.JobWorkflowRef != p.WorkflowRef {
-		out = append(out, Difference{
-			Field: "job's workflow", Code: fault.ReusableWorkflow, Claim: "job_workflow_ref",
-			Got: p.JobWorkflowRef, Want: p.WorkflowRef, Final: true,
-			Hint: "The job lives in a reusable workflow: upload from a job that stands in " + r.Workflow + " itself",
-		})
-	}
-	return out
-}
-
-// sameFile reports whether ref is repository+tail, the repository compared as GitHub compares names.
-func sameFile(ref, repository, tail string) bool {
-	n := len(repository)
-	return len(ref) == n+len(tail) && foldEqual(ref[:n], repository) && ref[n:] == tail
-}
-
-// workflowDifference explains; nothing is decided here any more.
-func workflowDifference(r Rule, p Provenance, tail string) Difference {
-	d := Difference{Field: "workflow", Code: fault.WorkflowMismatch, Claim: "workflow_ref", Got: p.Workflow, Want: r.Workflow}
-	switch {
-	case p.Workflow == "" || p.Workflow == r.Workflow:
-		d.Got, d.Want = p.WorkflowRef, p.Repository+tail
-	case sameFile(p.JobWorkflowRef, p.Repository, tail):
-		d.Hint = "The job lives in " + r.Workflow + ", but the run was started by " + p.Workflow + ", and that one counts"
-	case foldEqual(p.Workflow, r.Workflow):
-		d.Hint = "They differ only in upper and lower case"
-	case foldEqual(stem(p.Workflow), stem(r.Workflow)):
-		d.Hint = "They differ only in the extension"
-	}
-	return d
-}
-
-func githubEnvironment(r Rule, p Provenance) []Difference {
-	if r.Environment == "" || foldEqual(r.Environment, p.Environment) {
-		return nil
-	}
-	d := Difference{Field: "environment", Code: fault.EnvironmentMismatch, Claim: "environment", Got: p.Environment, Want: r.Environment}
-	if p.Environment == "" {
-		d.Hint = "The job has no environment: add the line \"environment: " + r.Environment + "\" to it"
-	}
-	return []Difference{d}
-}
-
-// githubEvents are the events that only people with write access, or the default branch, can fire.
-const githubEvents = "push, release, workflow_dispatch, repository_dispatch, schedule or deployment"
-
-func githubEvent(p Provenance) []Difference {
-	d := Difference{Field: "event", Code: fault.EventNotAllowed, Claim: "event_name", Got: p.Event, Want: githubEvents, Final: true,
-		Hint: "Publish from a push, a release or workflow_dispatch"}
-	switch p.Event {
-	case "push", "release", "workflow_dispatch", "repository_dispatch", "schedule", "deployment":
-		return nil
-	case "pull_request_target", "workflow_run":
-		d.Hint = "Strangers can steer such a run, with the repository's own rights: publish from a push, a release or workflow_dispatch"
-	case "pull_request":
-		d.Hint = "Nobody has reviewed the code of such a run: publish from a push, a release or workflow_dispatch"
-	}
-	return []Difference{d}
 }
 
 // Links builds addresses from the issuer's own site and checked parts.

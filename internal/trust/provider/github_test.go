@@ -178,11 +178,11 @@ func draw(t *rapid.T) (Rule, Provenance) {
 		pick("file", "build.yml", "build.yaml", "Build.yml", "build.yml@x.yml") +
 		pick("at", "@"+cmp.Or(p.Ref, p.SHA), "@"+p.SHA, "", "@refs/heads/other")
 	p.JobWorkflowRef = pick("job", p.WorkflowRef, "acme/shared/.github/workflows/build.yml@refs/heads/main", "")
-	p.Workflow = workflowFile(p.WorkflowRef, p.Repository)
+	p.Workflow = workflowFile(p.WorkflowRef, p.Repository, "/.github/workflows/")
 	r := Rule{
 		Provider: "github", Issuer: p.Issuer, Owner: "acme", Repository: "forge",
 		Workflow:     pick("rule's file", "build.yml", "build.yml@x.yml"),
-		Environment:  rapid.SampledFrom([]string{"", "release"}).Draw(t, "rule's environment"),
+		Conditions:   Conditions{Environment: rapid.SampledFrom([]string{"", "release"}).Draw(t, "rule's environment")},
 		OwnerID:      rapid.SampledFrom([]string{"", "11"}).Draw(t, "rule's owner id"),
 		RepositoryID: rapid.SampledFrom([]string{"", "22"}).Draw(t, "rule's repository id"),
 	}
@@ -195,11 +195,11 @@ func TestMatchAgreesWithTheOracle(t *testing.T) {
 	var granted, refused int
 	rapid.Check(t, func(t *rapid.T) {
 		r, p := draw(t)
-		v := github{}.Match(r, p)
-		if v.Granted != oracle(r, p) {
+		v := Match(github{}, r, p)
+		if v.Granted() != oracle(r, p) {
 			t.Fatalf("Match says %+v, the oracle %v\nrule %+v\nrun %+v", v, oracle(r, p), r, p)
 		}
-		if v.Granted {
+		if v.Granted() {
 			granted++
 		} else {
 			refused++
@@ -214,16 +214,14 @@ func TestMatchAgreesWithTheOracle(t *testing.T) {
 // checkVerdict holds a verdict to what its fields promise.
 func checkVerdict(t interface{ Fatalf(string, ...any) }, v Verdict) {
 	switch {
-	case v.Granted && (v.Code != "" || len(v.Differences) > 0 || !v.Proven):
+	case v.Granted() && (v.Code != "" || !v.Proven):
 		t.Fatalf("granted, and yet %+v", v)
-	case !v.Granted && v.Code == "":
-		t.Fatalf("refused without a code: %+v", v)
-	case !v.Proven && len(v.Differences) > 0:
-		t.Fatalf("differences of an unproven repository: %+v", v)
-	case v.Proven && !v.Granted && v.Code != v.Differences[0].Code:
-		t.Fatalf("code is not that of the first difference: %+v", v)
+	case v.Proven == (v.Code != ""):
+		t.Fatalf("either proven or a code: %+v", v)
+	case !v.Proven && len(v.Points) > 0:
+		t.Fatalf("points of an unproven repository: %+v", v)
 	}
-	for _, d := range v.Differences {
+	for _, d := range v.Differences() {
 		if d.Field == "" || d.Claim == "" || d.Code == "" || d.Want == "" || d.Got == d.Want || d.Final && d.Hint == "" {
 			t.Fatalf("difference that explains nothing: %+v", d)
 		}
@@ -254,10 +252,10 @@ func FuzzMatch(f *testing.F) {
 			return
 		}
 		p.Issuer = "https://token.actions.githubusercontent.com"
-		r := Rule{Provider: "github", Issuer: p.Issuer, Owner: "acme", Repository: "forge", Workflow: "build.yml", Environment: environment, RepositoryID: id, OwnerID: id}
-		v := github{}.Match(r, p)
+		r := Rule{Provider: "github", Issuer: p.Issuer, Owner: "acme", Repository: "forge", Workflow: "build.yml", Conditions: Conditions{Environment: environment}, RepositoryID: id, OwnerID: id}
+		v := Match(github{}, r, p)
 		checkVerdict(t, v)
-		if ascii(p.Repository) && ascii(environment) && ascii(p.Environment) && v.Granted && !oracle(r, p) {
+		if ascii(p.Repository) && ascii(environment) && ascii(p.Environment) && v.Granted() && !oracle(r, p) {
 			t.Fatalf("rule %+v let %+v in", r, p)
 		}
 		l := github{}.Links(p)
@@ -279,12 +277,12 @@ func FuzzNormalise(f *testing.F) {
 	f.Add("https://github.com/acme/forge.git", "", ".github/workflows/a@b.yaml", "")
 	f.Add("git@github.com:a/b", " b ", "./x.yml", " e ")
 	f.Fuzz(func(t *testing.T, owner, repository, workflow, environment string) {
-		once, problems := github{}.Normalise(Rule{Owner: owner, Repository: repository, Workflow: workflow, Environment: environment})
+		once, problems := Normalise(github{}, Rule{Owner: owner, Repository: repository, Workflow: workflow, Conditions: Conditions{Environment: environment}})
 		if len(problems) > 0 {
 			return
 		}
-		again, problems := github{}.Normalise(once)
-		if again != once || len(problems) > 0 {
+		again, problems := Normalise(github{}, once)
+		if !gocmp.Equal(again, once) || len(problems) > 0 {
 			t.Fatalf("%+v becomes %+v, %v", once, again, problems)
 		}
 		for _, s := range []string{once.Owner, once.Repository, once.Workflow, once.Environment} {

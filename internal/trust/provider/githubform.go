@@ -8,21 +8,21 @@ import (
 // Normalise takes apart what people paste: the repository's address, "owner/repository" in either field, the
 // workflow's path or address.
 func (github) Normalise(r Rule) (Rule, []Problem) {
-	r.Owner, r.Repository = githubFullName(r.Owner, r.Repository)
+	if r.AnyRepository {
+		r.Owner, r.Repository = githubPath(r.Owner), ""
+	} else {
+		r.Owner, r.Repository = githubFullName(r.Owner, r.Repository)
+	}
 	r.Workflow = githubWorkflowName(r.Workflow)
-	r.Environment = strings.TrimSpace(r.Environment)
 	var out []Problem
 	if !githubOwner(r.Owner) {
 		out = append(out, Problem{"owner", r.Owner, "the name of a user or organisation on GitHub: letters, digits and -" + plainNote(r.Owner)})
 	}
-	if !githubRepo(r.Repository) {
+	if !githubRepo(r.Repository) && !r.AnyRepository {
 		out = append(out, Problem{"repository", r.Repository, "the name of a repository: letters, digits, -, _ and ." + plainNote(r.Repository)})
 	}
 	if !githubFile(r.Workflow) {
 		out = append(out, Problem{"workflow", r.Workflow, "the name of a file in .github/workflows that ends in .yml or .yaml" + plainNote(r.Workflow)})
-	}
-	if !githubEnv(r.Environment) {
-		out = append(out, Problem{"environment", r.Environment, "the name of an environment, at most 255 plain characters" + plainNote(r.Environment)})
 	}
 	return r, out
 }
@@ -110,25 +110,6 @@ func githubFile(s string) bool {
 	})
 }
 
-func githubEnv(s string) bool {
-	return s == "" || within(s, 255, func(c byte) bool { return ' ' <= c && c <= '~' && c != '*' })
-}
-
 func stem(file string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(file, ".yml"), ".yaml")
-}
-
-// workflowFile cuts the file name out of a workflow reference, to show it. A file name holds no '/', so the
-// first "@refs/" ends it; a reference by commit ends at the last '@'. It is "" when what is left is not a file of
-// the repository's own .github/workflows.
-func workflowFile(ref, repository string) string {
-	path, _, ok := strings.Cut(ref, "@refs/")
-	if !ok {
-		path = ref[:max(strings.LastIndexByte(ref, '@'), 0)]
-	}
-	dir := repository + "/.github/workflows/"
-	if len(path) <= len(dir) || !foldEqual(path[:len(dir)], dir) || strings.Contains(path[len(dir):], "/") {
-		return ""
-	}
-	return path[len(dir):]
 }

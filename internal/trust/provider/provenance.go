@@ -7,13 +7,14 @@ import (
 
 // Provenance is what an identity token said of the run that it was made for: an allow-list of claims, kept
 // for ever with every artifact that the run publishes. It holds nothing about persons. All values come from
-// outside and are shown escaped. Every field but Provider, Issuer, Repository, its ids and RunID may be empty.
-// The zero value means that no CI run is known.
+// outside and are shown escaped. Every field but Provider, Issuer, Repository and RepositoryID may be empty, for
+// services differ in what they tell. The zero value means that no CI run is known. All fields are strings, so
+// that the audit log can keep them as its facts.
 type Provenance struct {
 	// Provider is the Traits.Name of the CI service, Issuer the address of the one that signed.
 	Provider string `json:"provider"`
 	Issuer   string `json:"issuer"`
-	// Repository is "owner/name"; Owner its first part.
+	// Repository is "owner/name"; Owner what stands before the name, which may hold slashes.
 	Repository string `json:"repository"`
 	Owner      string `json:"owner"`
 	// RepositoryID and OwnerID never change and are never given to another; decimal digits.
@@ -45,10 +46,21 @@ type Provenance struct {
 	RunAttempt string `json:"run_attempt,omitempty"`
 	// Runner is "github-hosted", "self-hosted", or what the service calls it.
 	Runner string `json:"runner,omitempty"`
+	// JobID finds the job within the run, for services whose logs are pages of jobs.
+	JobID string `json:"job_id,omitempty"`
+	// Fork is where the job ran, when that is another repository than the one whose code it ran.
+	Fork string `json:"fork,omitempty"`
+	// Shell is "true" when a person could type into the job.
+	Shell string `json:"shell,omitempty"`
+	// RunLink is the run's page as the issuer's configuration has it, for services that Sluice does not know.
+	RunLink string `json:"run_link,omitempty"`
 }
 
 // IsZero reports whether no run is known.
 func (p Provenance) IsZero() bool { return p == Provenance{} }
+
+// Name is the repository without its owner.
+func (p Provenance) Name() string { return strings.TrimPrefix(p.Repository, p.Owner+"/") }
 
 // RunURL is the page of the run and attempt, or "".
 func (p Provenance) RunURL() string { return p.links().Run }
@@ -103,4 +115,28 @@ func (p Provenance) ShownRef() string {
 		return "tag " + t
 	}
 	return p.Ref
+}
+
+// A Sight is one thing about where a run came from that owners want to hear of when it is new.
+type Sight struct{ Kind, Value string }
+
+// Sights are the run's ref, event and runner, as far as they are told. All tags count as one, and so do all pull
+// requests: every release has another.
+func (p Provenance) Sights() []Sight {
+	var out []Sight
+	for _, s := range []Sight{{"ref", refClass(p.Ref)}, {"event", p.Event}, {"runner", p.Runner}} {
+		if s.Value != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func refClass(ref string) string {
+	for _, prefix := range []string{"refs/tags/", "refs/pull/", "refs/merge-requests/"} {
+		if strings.HasPrefix(ref, prefix) {
+			return prefix + "*"
+		}
+	}
+	return ref
 }

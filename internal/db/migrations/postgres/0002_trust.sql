@@ -1,0 +1,45 @@
+-- +goose Up
+-- Publishers get conditions, a scope and a life. conditions and scope are JSON; owner_fold is what rules that mean
+-- every repository of an owner are looked up by.
+ALTER TABLE publisher ADD COLUMN any_repository BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE publisher ADD COLUMN owner_fold TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE publisher ADD COLUMN conditions TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE publisher ADD COLUMN scope TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE publisher ADD COLUMN expires_us BIGINT;
+ALTER TABLE publisher ADD COLUMN idle_days BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE publisher ADD COLUMN disabled_us BIGINT;
+ALTER TABLE publisher ADD COLUMN enabled_us BIGINT;
+-- Until when the owners know of the publisher's end, so that each end is announced once.
+ALTER TABLE publisher ADD COLUMN told_us BIGINT;
+UPDATE publisher SET owner_fold = split_part(repository_fold, '/', 1);
+UPDATE publisher SET conditions = json_build_object('environment', environment)::text WHERE environment <> '';
+UPDATE publisher SET scope = json_build_object('right', 'publish', 'packages', packages::json, 'new_names', true,
+  'per_run', json_build_object('files', 500, 'bytes', 53687091200, 'names', 50))::text;
+ALTER TABLE publisher DROP COLUMN environment;
+ALTER TABLE publisher DROP COLUMN packages;
+CREATE INDEX publisher_owner ON publisher (issuer, owner_fold) WHERE removed_us IS NULL AND any_repository = 1;
+CREATE INDEX publisher_owner_id ON publisher (issuer, owner_id) WHERE removed_us IS NULL AND any_repository = 1;
+
+-- What a publisher's runs have shown so far of refs, events and runners.
+CREATE TABLE publisher_seen (
+  publisher_id BIGINT NOT NULL REFERENCES publisher ON DELETE CASCADE,
+  kind         TEXT COLLATE "C" NOT NULL,
+  value        TEXT COLLATE "C" NOT NULL,
+  first_us     BIGINT NOT NULL,
+  PRIMARY KEY (publisher_id, kind, value)
+);
+
+-- What one run has published by one publisher.
+CREATE TABLE run_use (
+  publisher_id BIGINT NOT NULL REFERENCES publisher ON DELETE CASCADE,
+  run          TEXT COLLATE "C" NOT NULL,
+  files        BIGINT NOT NULL,
+  bytes        BIGINT NOT NULL,
+  names        BIGINT NOT NULL,
+  last_us      BIGINT NOT NULL,
+  PRIMARY KEY (publisher_id, run)
+);
+CREATE INDEX run_use_last ON run_use (last_us);
+
+ALTER TABLE channel ADD COLUMN publisher_only BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE event ADD COLUMN checks TEXT NOT NULL DEFAULT 'null';

@@ -1,0 +1,44 @@
+package provider
+
+import "sluice/internal/fault"
+
+// compareRepository decides whose repository a run is of. Once ids are pinned they say it; before, the names do.
+// sane says that the names are ones that the service gives: anything else, look-alike letters among them, belongs
+// to no publisher. trusted-publishing.md §4 has the table.
+func compareRepository(r Rule, p Provenance, sane bool) Verdict {
+	if !sane || p.RepositoryID == "" || p.OwnerID == "" {
+		return Verdict{Code: fault.NoPublisher}
+	}
+	if r.AnyRepository {
+		return compareOwner(r, p)
+	}
+	sameName := foldEqual(r.FullName(), p.Repository)
+	sameOwner := r.OwnerID == p.OwnerID || r.OwnerID == "" && sameName
+	switch {
+	case r.RepositoryID == "" && !sameName:
+		return Verdict{Code: fault.NoPublisher}
+	case r.RepositoryID == "" && sameOwner:
+		return Verdict{Proven: true}
+	case r.RepositoryID != "" && r.RepositoryID == p.RepositoryID && sameOwner:
+		return Verdict{Proven: true, Renamed: r.FullName() != p.Repository}
+	case r.RepositoryID != "" && r.RepositoryID == p.RepositoryID:
+		return Verdict{Code: fault.OwnerChanged}
+	case sameName:
+		return Verdict{Code: fault.IDMismatch}
+	}
+	return Verdict{Code: fault.NoPublisher}
+}
+
+// compareOwner is the same for a rule that means every repository of an owner.
+func compareOwner(r Rule, p Provenance) Verdict {
+	sameName := foldEqual(r.Owner, p.Owner)
+	switch {
+	case r.OwnerID == p.OwnerID:
+		return Verdict{Proven: true, Renamed: r.Owner != p.Owner}
+	case r.OwnerID == "" && sameName:
+		return Verdict{Proven: true}
+	case sameName:
+		return Verdict{Code: fault.IDMismatch}
+	}
+	return Verdict{Code: fault.NoPublisher}
+}
