@@ -40,8 +40,11 @@ func (s *Service) Sign(header, claims map[string]any) (string, error) {
 	s.mu.Lock()
 	k := s.keys[len(s.keys)-1]
 	s.mu.Unlock()
-	thumb := sha1.Sum([]byte(k.id)) //nolint:gosec // see the import
-	h := map[string]any{"typ": "JWT", "alg": "RS256", "kid": k.id, "x5t": b64(thumb[:])}
+	h := map[string]any{"typ": "JWT", "alg": "RS256", "kid": k.id}
+	if s.kind == GitHub {
+		thumb := sha1.Sum([]byte(k.id)) //nolint:gosec // see the import
+		h["x5t"] = b64(thumb[:])
+	}
 	maps.Copy(h, header)
 	maps.DeleteFunc(h, func(_ string, v any) bool { return v == nil })
 	first, err := json.Marshal(h)

@@ -51,7 +51,7 @@ func get(t *testing.T, url, bearer string) (int, string) {
 }
 
 // env turns a job's environment into a map.
-func env(j *standin.Job) map[string]string {
+func env(j interface{ Env() []string }) map[string]string {
 	m := map[string]string{}
 	for _, kv := range j.Env() {
 		k, v, _ := strings.Cut(kv, "=")
