@@ -25,6 +25,7 @@ need npm has npm
 need postgresql postgres
 need chromium has chromium
 need zstd has zstd
+need curl has curl # the programs of stand-ins call it
 if [ ! -x "${RATTLER:-}" ]; then
   need "cargo-web rustc-web" rust191
   need "cmake pkg-config" has cmake

@@ -58,12 +58,7 @@ func (w *world) inJob(t *testing.T, run standin.Run) *clients.User {
 
 func inJob(t *testing.T, ci *standin.Service, run standin.Run) *clients.User {
 	t.Helper()
-	env := map[string]string{}
-	for _, line := range ci.Start(run).Env() {
-		name, value, _ := strings.Cut(line, "=")
-		env[name] = value
-	}
-	return clients.NewUser(t).With(env)
+	return clients.NewUser(t).With(variables(ci.Start(run).Env()))
 }
 
 // request prepares a request with a bearer token, or with none.

@@ -21,13 +21,13 @@ type job struct {
 }
 
 // begin starts a job of the kind, which the service must be of; n is its number, from 1.
-func begin[J any](s *Service, k Kind, make func(base job, n int) *J) *J {
+func begin[J any](s *Service, k Kind, build func(base job, n int) *J) *J {
 	if s.kind != k {
 		panic(fmt.Sprintf("standin: the stand-in for %s was asked to start a job of %s", s.kind, k))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	j := make(job{service: s, request: rand.Text() + rand.Text(), started: s.now()}, s.nextID)
+	j := build(job{service: s, request: rand.Text() + rand.Text(), started: s.now()}, s.nextID)
 	s.nextID++
 	s.jobs = append(s.jobs, j)
 	return j

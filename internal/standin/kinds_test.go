@@ -55,7 +55,7 @@ func types(object map[string]any) map[string]string {
 // of says of claims, named in one string, that they have a type.
 func of(kind, claims string) map[string]string {
 	out := map[string]string{}
-	for _, name := range strings.Fields(claims) {
+	for name := range strings.FieldsSeq(claims) {
 		out[name] = kind
 	}
 	return out

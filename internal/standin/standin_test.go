@@ -219,3 +219,27 @@ func TestListenTakesLoopbackOnly(t *testing.T) {
 		t.Error("a taken port was taken again")
 	}
 }
+
+func TestEnterprisesHaveIssuersOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		path, subject string
+	}{
+		{"/octo-inc", "repo:octo@1/repo@2:ref:refs/heads/main"},
+		{"/_services/token", "repo:octo/repo:ref:refs/heads/main"},
+	} {
+		s := listenAs(t, standin.GitHub, tt.path)
+		j := s.Start(standin.Run{Owner: "octo", OwnerID: "1", Repository: "repo", RepositoryID: "2", Enterprise: "octo-inc"})
+		claims := j.Claims("")
+		if claims["iss"] != s.Site()+tt.path || claims["aud"] != s.Site()+"/octo" || claims["sub"] != tt.subject || claims["enterprise"] != "octo-inc" {
+			t.Errorf("%s: iss %v, aud %v, sub %v, enterprise %v", tt.path, claims["iss"], claims["aud"], claims["sub"], claims["enterprise"])
+		}
+		e := env(j)
+		if status, body := get(t, e["ACTIONS_ID_TOKEN_REQUEST_URL"]+"&audience=x", e["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]); status != http.StatusOK {
+			t.Errorf("%s: status %d %s", tt.path, status, body)
+		}
+		if status, _ := get(t, j.PageURL(), ""); status != http.StatusOK || !strings.HasPrefix(j.PageURL(), s.Site()+"/octo/repo/") {
+			t.Errorf("%s: page %s, status %d", tt.path, j.PageURL(), status)
+		}
+	}
+}
