@@ -27,6 +27,7 @@ type User struct {
 	// Home holds everything that this user's clients keep.
 	Home string
 	env  map[string]string
+	dir  string // working folder; "" is the test's
 	root string // of the repository
 }
 
@@ -170,7 +171,7 @@ func (u *User) run(t testing.TB, input any, program string, args []string) Ran {
 	}
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Env = u.environ()
+	cmd.Dir, cmd.Env = u.dir, u.environ()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &stdout, &stderr
 	err = cmd.Run()
 	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended || t.Context().Err() != nil {
