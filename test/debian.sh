@@ -8,6 +8,7 @@ missing=()
 need() {
   local packages=$1
   shift
+  # shellcheck disable=SC2206 # several packages are several words
   "$@" >/dev/null 2>&1 || missing+=($packages)
 }
 has() { command -v "$1"; }
@@ -25,7 +26,9 @@ need npm has npm
 need postgresql postgres
 need chromium has chromium
 need zstd has zstd
-need curl has curl # the programs of stand-ins call it
+need curl has curl # programs of stand-ins and workflow files call it
+need jq has jq # and this
+need shellcheck has shellcheck
 if [ ! -x "${RATTLER:-}" ]; then
   need "cargo-web rustc-web" rust191
   need "cmake pkg-config" has cmake

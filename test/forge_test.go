@@ -19,7 +19,7 @@ func TestForge(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		recipes := t.TempDir()
-		if err := os.CopyFS(recipes, os.DirFS("testdata/forge/recipes")); err != nil {
+		if err := os.CopyFS(recipes, os.DirFS("../docs/forge/template/recipes")); err != nil {
 			t.Fatal(err)
 		}
 		w.Publisher(t, w.forge, trust.PublisherSpec{})

@@ -18,7 +18,7 @@ import (
 	"sluice/test/clients"
 )
 
-const recipes = "../testdata/forge/recipes"
+const recipes = "../../docs/forge/template/recipes"
 
 // A static is a channel of plain files, made by rattler's own indexer, and what was asked of it.
 type static struct {
