@@ -24,22 +24,3 @@ func TestTriesOfManyNamesFromOneAddress(t *testing.T) {
 		t.Errorf("after the pause it waits %v", wait)
 	}
 }
-
-func TestBucketsForgetTheLeastRecent(t *testing.T) {
-	t.Parallel()
-	b := newBuckets(1, time.Minute)
-	first, second := b.of("first"), b.of("second")
-	for i := range maxBuckets - 1 {
-		b.of(strconv.Itoa(i))
-		b.of("first") // stays in use
-	}
-	if b.of("first") != first {
-		t.Error("a key in use was forgotten")
-	}
-	if b.of("second") == second {
-		t.Error("the least recent was kept")
-	}
-	if len(b.byKey) != maxBuckets || b.used.Len() != maxBuckets {
-		t.Errorf("%d keys are kept, want %d", len(b.byKey), maxBuckets)
-	}
-}
