@@ -53,6 +53,10 @@ func (x *Exchange) noteRefused(ctx context.Context, a *attempt, err error) {
 	if !ok {
 		return
 	}
+	if f.Code == fault.RateLimited {
+		x.noteLimited(ctx, a, f)
+		return
+	}
 	attrs := append(a.attrs(), slog.String("code", string(f.Code)), slog.String("detail", f.Detail))
 	if cause := f.Unwrap(); cause != nil {
 		attrs = append(attrs, slog.Any("cause", cause))

@@ -16,6 +16,7 @@ import (
 type Exchange struct {
 	cfg     Config
 	issuers map[string]*issuerKeys
+	limits  *limits
 	running sync.WaitGroup
 }
 
@@ -27,7 +28,7 @@ func NewExchange(ctx context.Context, cfg Config) (*Exchange, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	x := &Exchange{cfg: cfg, issuers: map[string]*issuerKeys{}}
+	x := &Exchange{cfg: cfg, issuers: map[string]*issuerKeys{}, limits: newLimits()}
 	fetch := newFetcher(cfg.Transport, cfg.Now)
 	for _, is := range cfg.Issuers {
 		k := &issuerKeys{Issuer: is, fetch: fetch, store: cfg.Store, log: cfg.Log, now: cfg.Now, running: &x.running}
@@ -70,6 +71,7 @@ func (x *Exchange) Exchange(ctx context.Context, idToken string) (token.Token, P
 	a := &attempt{at: x.cfg.Now().Truncate(time.Microsecond), hash: hashPrefix(idToken)}
 	tok, pt, err := x.exchange(ctx, a, idToken)
 	if err != nil {
+		err = x.limits.refused(ctx, a, err)
 		x.noteRefused(ctx, a, err)
 		return token.Token{}, PublishToken{}, err
 	}
@@ -83,6 +85,9 @@ const maxMatches = 3
 func (x *Exchange) exchange(ctx context.Context, a *attempt, idToken string) (token.Token, PublishToken, error) {
 	s, err := x.verify(ctx, a, idToken)
 	if err != nil {
+		return token.Token{}, PublishToken{}, err
+	}
+	if err := x.limits.admit(a); err != nil {
 		return token.Token{}, PublishToken{}, err
 	}
 	for range maxMatches {

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"sluice/internal/fault"
+	"sluice/internal/limit"
 	"sluice/internal/server/gate"
 	"sluice/internal/token"
 )
@@ -68,11 +70,14 @@ func refusal(r *http.Request, err error) *fault.Error {
 const maxSentence = 512
 
 // Error answers a request of a client's protocol: one plain sentence with the request id at its end.
-func Error(w http.ResponseWriter, r *http.Request, err error) {
+func Error(w http.ResponseWriter, r *http.Request, err error) { sentence(w, r, err, ClientStatus) }
+
+func sentence(w http.ResponseWriter, r *http.Request, err error, statusOf func(fault.Code) int) {
 	f := Refusal(r, err)
 	id := " (request " + gate.RequestID(r.Context()) + ")"
-	status := ClientStatus(f.Code)
+	status := statusOf(f.Code)
 	challenge(w, status)
+	RetryAfter(w, err)
 	w.Header().Set("Cache-Control", "no-store")
 	Text(w, status, fault.OneLine(f.Detail, maxSentence-len(id))+id)
 }
@@ -81,6 +86,13 @@ func Error(w http.ResponseWriter, r *http.Request, err error) {
 func challenge(w http.ResponseWriter, status int) {
 	if status == http.StatusUnauthorized {
 		w.Header()["Www-Authenticate"] = []string{`Bearer realm="sluice"`, `Basic realm="sluice", charset="UTF-8"`}
+	}
+}
+
+// RetryAfter says when to come again (RFC 9110, section 10.2.3), where err knows.
+func RetryAfter(w http.ResponseWriter, err error) {
+	if wait, ok := errors.AsType[limit.Wait](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(wait.Seconds()))
 	}
 }
 
@@ -113,11 +125,12 @@ const ProblemType = "application/problem+json"
 func Mint(w http.ResponseWriter, r *http.Request, err error) {
 	accept := r.Header.Get("Accept")
 	if !strings.Contains(accept, "application/json") && !strings.Contains(accept, ProblemType) {
-		Error(w, r, err)
+		sentence(w, r, err, MintStatus)
 		return
 	}
 	f := Refusal(r, err)
 	challenge(w, Status(f.Code))
+	RetryAfter(w, err)
 	w.Header().Set("Cache-Control", "no-store")
 	encode(w, Status(f.Code), ProblemType, ProblemOf(r, f))
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/limit"
 	"sluice/internal/server/gate"
 )
 
@@ -56,6 +57,29 @@ func TestClientsAreNotMadeToSendAgain(t *testing.T) {
 		if status := ClientStatus(code); status != again[code] && !final[status] {
 			t.Errorf("%s answers %d", code, status)
 		}
+	}
+}
+
+// The exchange alone answers 429, with the time to wait; an upload would be sent again after it.
+func TestOnlyTheExchangeAnswers429(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/api/oidc/mint_token", nil)
+	err := fault.Wrap(limit.Wait(1500*time.Millisecond), fault.RateLimited, "wait")
+	for name, tt := range map[string]struct {
+		answer func(http.ResponseWriter, *http.Request, error)
+		accept string
+		status int
+	}{"the exchange": {Mint, "", 429}, "the exchange in JSON": {Mint, "application/json", 429}, "an upload": {Error, "", 503}} {
+		w := httptest.NewRecorder()
+		r.Header.Set("Accept", tt.accept)
+		tt.answer(w, r, err)
+		if after := w.Header().Get("Retry-After"); w.Code != tt.status || after != "2" {
+			t.Errorf("%s: %d, Retry-After %q, want %d and 2", name, w.Code, after, tt.status)
+		}
+	}
+	w := httptest.NewRecorder()
+	Mint(w, r, fault.New(fault.NotFound, "no"))
+	if w.Code != 404 || w.Header().Get("Retry-After") != "" {
+		t.Errorf("another refusal: %d %v", w.Code, w.Header())
 	}
 }
 

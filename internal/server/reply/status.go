@@ -97,3 +97,12 @@ func ClientStatus(c fault.Code) int {
 	}
 	return Status(c)
 }
+
+// MintStatus is the status of a refused exchange: as in the clients' other protocols, but for 429. There is no
+// file that would be sent again, and the client's pause before it asks again is what is wanted.
+func MintStatus(c fault.Code) int {
+	if c == fault.RateLimited {
+		return http.StatusTooManyRequests
+	}
+	return ClientStatus(c)
+}

@@ -66,7 +66,7 @@ func (u *Uploads) mint(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, _, err := u.Exchange.Exchange(r.Context(), idToken)
+	t, _, err := u.Exchange.Exchange(trust.WithClient(r.Context(), gate.RemoteAddr(r.Context())), idToken)
 	if err != nil {
 		return err
 	}
