@@ -16,7 +16,7 @@ import (
 var layers = [][]string{
 	{"fault", "token", "conda", "limit"},
 	{"config", "blob", "datadir", "audit"},
-	{"channel", "account"},
+	{"channel", "account", "revoke"},
 	{"trust"},
 	{"catalog", "access"},
 	{"index"},
@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"db"},
 	{"server/gate"},
 	{"server/reply", "server/caller"},
-	{"server/upload", "server/files", "server/api", "server/web"},
+	{"server/upload", "server/oauth", "server/files", "server/api", "server/web"},
 	{"server"},
 	{"standin", "cijob"},
 	{"servertest"},

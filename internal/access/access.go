@@ -140,7 +140,7 @@ func (a *Access) apiToken(ctx context.Context, t token.Token) (Principal, error)
 	name := "API token \"" + kept.Name + "\" (" + t.String() + ")"
 	switch {
 	case !kept.RevokedAt.IsZero():
-		return Principal{}, fault.New(fault.Revoked, "The %s was revoked on %s.", name, day(kept.RevokedAt))
+		return Principal{}, fault.New(fault.Revoked, "The %s was revoked on %s%s.", name, day(kept.RevokedAt), because(kept.RevokedWhy))
 	case !now.Before(kept.ExpiresAt):
 		return Principal{}, fault.New(fault.Expired, "The %s ended on %s: make a new one, or use trusted publishing, which needs none.", name, day(kept.ExpiresAt))
 	case !u.DisabledAt.IsZero():
@@ -163,6 +163,14 @@ func (a *Access) publishToken(ctx context.Context, t token.Token) (Principal, er
 		return Principal{}, err
 	}
 	return Principal{Publish: &kept}, nil
+}
+
+// because adds a reason to a sentence, where there is one.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
 }
 
 func day(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }

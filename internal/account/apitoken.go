@@ -71,6 +71,8 @@ type APIToken struct {
 	ExpiresAt  time.Time
 	LastUsedAt time.Time
 	RevokedAt  time.Time
+	// RevokedWhy ends "it was revoked: "; empty when its owner did it.
+	RevokedWhy string
 }
 
 // Has reports whether t has the scope s.
@@ -86,6 +88,9 @@ type TokenStore interface {
 	APITokens(ctx context.Context, user int64) ([]APIToken, error)
 	// RevokeAPIToken ends a token of the account; fault.NotFound when the account has none of that ID.
 	RevokeAPIToken(ctx context.Context, user, id int64, at time.Time, e audit.Event) error
+	// RevokeAllOf ends all live tokens of the named account, and with sessions its sessions; it returns how many of
+	// each. fault.NotFound when there is no such account.
+	RevokeAllOf(ctx context.Context, name string, sessions bool, e audit.Event) (tokens, ended int64, err error)
 	// TouchAPIToken notes that a token was used; the store may be up to a minute behind.
 	TouchAPIToken(ctx context.Context, id int64, at time.Time) error
 }
@@ -133,6 +138,14 @@ func (a *Accounts) RevokeToken(ctx context.Context, by audit.Actor, u User, id i
 	now := a.Now()
 	return a.Tokens.RevokeAPIToken(ctx, u.ID, id, now, audit.Event{
 		At: now, Kind: audit.APITokenRevoked, Actor: by, Subject: u.Name, RequestID: audit.Request(ctx),
+	})
+}
+
+// RevokeAll ends all live tokens of the named account at once, and with sessions signs it out everywhere. It
+// returns how many of each ended.
+func (a *Accounts) RevokeAll(ctx context.Context, by audit.Actor, name string, sessions bool) (tokens, ended int64, err error) {
+	return a.Tokens.RevokeAllOf(ctx, name, sessions, audit.Event{
+		At: a.Now(), Kind: audit.APITokenRevoked, Actor: by, Subject: name, RequestID: audit.Request(ctx),
 	})
 }
 

@@ -15,6 +15,7 @@ type Kind string
 const (
 	TokenMinted      Kind = "publish_token.minted"
 	MintRefused      Kind = "publish_token.refused"
+	TokenRevoked     Kind = "publish_token.revoked"
 	Uploaded         Kind = "artifact.uploaded"
 	UploadRefused    Kind = "artifact.refused"
 	PublisherAdded   Kind = "publisher.added"
@@ -39,6 +40,8 @@ const (
 	AccountChanged    Kind = "account.changed"
 	SignedIn          Kind = "account.signed_in"
 	SignInRefused     Kind = "account.sign_in_refused"
+	SessionRevoked    Kind = "session.revoked"
+	SetupRevoked      Kind = "setup_link.revoked"
 )
 
 // Refused reports whether k says that something was not done.

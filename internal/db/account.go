@@ -188,7 +188,7 @@ func (db *DB) CreateAPIToken(ctx context.Context, t account.APIToken, e audit.Ev
 	return t, err
 }
 
-const tokenColumns = `t.id, t.hash, t.hint, t.account_id, a.name, t.name, t.scopes, t.channel_id, c.name, t.created_us, t.expires_us, t.last_used_us, t.revoked_us`
+const tokenColumns = `t.id, t.hash, t.hint, t.account_id, a.name, t.name, t.scopes, t.channel_id, c.name, t.created_us, t.expires_us, t.last_used_us, t.revoked_us, t.revoked_why`
 
 const tokenTables = ` FROM api_token t JOIN account a ON a.id = t.account_id LEFT JOIN channel c ON c.id = t.channel_id `
 
@@ -202,7 +202,7 @@ type tokenRow struct {
 func (r *tokenRow) fields() []any {
 	t := &r.APIToken
 	return []any{&t.ID, &r.hash, &t.Hint, &t.UserID, &t.User, &t.Name, jsonText{&t.Scopes}, &r.channelID, &r.channel,
-		when{&t.CreatedAt}, when{&t.ExpiresAt}, when{&t.LastUsedAt}, when{&t.RevokedAt}}
+		when{&t.CreatedAt}, when{&t.ExpiresAt}, when{&t.LastUsedAt}, when{&t.RevokedAt}, &t.RevokedWhy}
 }
 
 func (r *tokenRow) token() account.APIToken {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/server/oauth"
 	"sluice/internal/server/upload"
 	"sluice/internal/servertest"
 )
@@ -54,7 +55,8 @@ func TestWrongMethodsAreNotFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, false)
 	right := map[string][]string{
-		upload.MintPath: {"POST"}, upload.AudiencePath: {"GET", "HEAD"}, upload.UploadPath + "forge": {"POST"}, upload.UploadPath: {"POST"},
+		upload.MintPath: {"POST"}, upload.AudiencePath: {"GET", "HEAD"}, oauth.TokenPath: {"POST", "DELETE"}, oauth.RevokePath: {"POST"},
+		oauth.MetadataPath: {"GET", "HEAD"}, upload.UploadPath + "forge": {"POST"}, upload.UploadPath: {"POST"},
 		"/forge/noarch/repodata.json": {"GET", "HEAD"}, "/forge/noarch/tide-1.0-0.conda": {"GET", "HEAD"}, "/forge/label/main/noarch/repodata.json.zst": {"GET", "HEAD"},
 		"/t/" + w.annReads + "/hidden/noarch/repodata.json": {"GET", "HEAD"}, "/forge": {"GET", "HEAD"}, "/forge/notices.json": {"GET", "HEAD"},
 	}
@@ -75,7 +77,7 @@ func TestHostilePathsAreNeverRedirected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, false)
 	var targets []string
-	for _, base := range []string{"/api/oidc/mint_token", "/api/v1/upload/forge", "/api/v1/channels", "/forge/noarch/repodata.json", "/channels/forge", "/t/x/forge/noarch", "/static/x", "/"} {
+	for _, base := range []string{"/api/oidc/mint_token", "/api/oidc/token", "/api/oidc/revoke", "/.well-known/oauth-authorization-server", "/api/v1/upload/forge", "/api/v1/channels", "/forge/noarch/repodata.json", "/channels/forge", "/t/x/forge/noarch", "/static/x", "/"} {
 		targets = append(targets,
 			"/"+base, base+"/", base+"//", base+"/.", base+"/..", base+"/../x", base+"/%2e%2e", base+"/%2e%2e%2fx", base+"%2f", base+"%00", base+"%0d%0aX:%20y",
 			base+"%5c..%5cx", base+"/..;/x", base+"?a=%zz", base+"/%ff", base+"%20", strings.ToUpper(base), "/."+base, "/x/.."+base, "/%2e%2e"+base, "//evil.example"+base)

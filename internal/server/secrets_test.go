@@ -82,6 +82,14 @@ func tellSecrets(t *testing.T, s *servertest.Server) map[string]string {
 	for _, secret := range []string{session.Reveal(), api, typo(api), identity, refused, publish} {
 		w.say(t, secret)
 	}
+	exchanged := w.identity(t, standin.Run{})
+	_, _, got := w.exchange(t, w.formOf(t, "/api/oidc/token", "grant_type", tokenExchange, "subject_token_type", idTokenType, "subject_token", exchanged))
+	secrets["a token of the other exchange"], secrets["the signature for it"] = got.AccessToken, signature(exchanged)
+	for _, req := range []*http.Request{w.endOf(t, got.AccessToken), w.report(t, publish, api, typo(api), session.Reveal()), w.formOf(t, "/api/oidc/revoke", "token", publish)} {
+		if status, said := w.do(t, req); status/100 != 2 {
+			t.Errorf("%s %s: %d %s", req.Method, req.URL.Path, status, said)
+		}
+	}
 	return secrets
 }
 
@@ -119,6 +127,13 @@ func (w *world) say(t *testing.T, secret string) {
 		w.request(t, http.MethodPost, "/api/oidc/mint_token", strings.NewReader(fmt.Sprintf(`{"token":%q}`, secret))),
 		w.request(t, http.MethodPost, "/api/oidc/mint_token", strings.NewReader(fmt.Sprintf(`{"tokens":%q}`, secret))),
 		w.request(t, http.MethodPost, "/api/oidc/mint_token", strings.NewReader(secret)),
+		w.formOf(t, "/api/oidc/token", "grant_type", tokenExchange, "subject_token_type", idTokenType, "subject_token", secret),
+		w.formOf(t, "/api/oidc/token", "grant_type", secret, "subject_token", secret),
+		w.formOf(t, "/api/oidc/token?subject_token="+secret, secret, secret, secret, secret+"x"),
+		w.formOf(t, "/api/oidc/revoke?token="+secret, secret, "x"),
+		kind(w.request(t, http.MethodPost, "/api/oidc/revoke", strings.NewReader(secret)), "application/json"),
+		kind(w.request(t, http.MethodPost, "/api/oidc/revoke", strings.NewReader(fmt.Sprintf(`{%q:[%q]}`, secret, secret))), "application/json"),
+		w.request(t, http.MethodGet, "/.well-known/oauth-authorization-server/"+secret, nil),
 		w.request(t, http.MethodGet, "/setup?secret="+secret, nil),
 		w.request(t, http.MethodGet, "/forge/noarch/repodata.json?token="+secret, nil),
 		w.request(t, http.MethodGet, "/t/"+secret+"/forge/noarch/repodata.json", nil),

@@ -26,9 +26,11 @@ import (
 	"sluice/internal/fault"
 	"sluice/internal/index"
 	"sluice/internal/publish"
+	"sluice/internal/revoke"
 	"sluice/internal/server/api"
 	"sluice/internal/server/files"
 	"sluice/internal/server/gate"
+	"sluice/internal/server/oauth"
 	"sluice/internal/server/reply"
 	"sluice/internal/server/upload"
 	"sluice/internal/server/web"
@@ -134,9 +136,13 @@ func (s *Server) routes() http.Handler {
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
 		Publishers: s.Publishers, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Now: s.parts.Now,
 	})
+	std := &oauth.OAuth{URL: s.parts.Config.URL, Exchange: s.exchange, Revocations: revoke.New(s.parts.DB, s.parts.Now)}
 	mux := http.NewServeMux()
 	mux.HandleFunc(upload.MintPath, up.Mint)
 	mux.HandleFunc(upload.AudiencePath, up.Audience)
+	mux.HandleFunc(oauth.TokenPath, std.Token)
+	mux.HandleFunc(oauth.RevokePath, std.Revoke)
+	mux.HandleFunc(oauth.MetadataPath, std.Metadata)
 	mux.HandleFunc(upload.UploadPath, up.Upload)
 	mux.HandleFunc(strings.TrimSuffix(upload.UploadPath, "/"), up.Upload) // or ServeMux redirects it
 	mux.Handle("/api/v1/", sameSite(programs))

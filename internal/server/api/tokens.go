@@ -25,6 +25,7 @@ type tokenJSON struct {
 	ExpiresAt  time.Time `json:"expires_at" example:"2026-11-18T12:00:00Z" doc:"When it ends by itself."`
 	LastUsedAt time.Time `json:"last_used_at,omitzero" example:"2026-08-20T12:00:00Z" doc:"When it was last used, to the minute; absent before the first use."`
 	RevokedAt  time.Time `json:"revoked_at,omitzero" example:"2026-08-20T12:00:00Z" doc:"When it was revoked."`
+	RevokedWhy string    `json:"revoked_why,omitempty" example:"somebody found it where it should not be, and reported it" doc:"Why, when somebody else than its owner did it."`
 }
 
 // madeTokenJSON is a token just made.
@@ -118,7 +119,7 @@ func (s *service) tokenOf(t account.APIToken) tokenJSON {
 	return tokenJSON{
 		ID: t.ID, Name: t.Name, Begins: string(token.API) + t.Hint, Channel: t.Channel, State: state(t, s.Now()),
 		Scopes:    each(t.Scopes, func(s account.Scope) string { return string(s) }),
-		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt,
+		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, LastUsedAt: t.LastUsedAt, RevokedAt: t.RevokedAt, RevokedWhy: t.RevokedWhy,
 	}
 }
 

@@ -29,7 +29,7 @@ type sort struct {
 func sorts() []sort {
 	return []sort{
 		{page.Choice{Value: "upload", Label: "Uploads"}, []audit.Kind{audit.Uploaded, audit.UploadRefused}},
-		{page.Choice{Value: "token", Label: "Publish tokens"}, []audit.Kind{audit.TokenMinted, audit.MintRefused}},
+		{page.Choice{Value: "token", Label: "Publish tokens"}, []audit.Kind{audit.TokenMinted, audit.MintRefused, audit.TokenRevoked}},
 		{page.Choice{Value: "refused", Label: "Refusals"}, []audit.Kind{audit.MintRefused, audit.UploadRefused}},
 		{page.Choice{Value: "publisher", Label: "Trusted publishers"}, []audit.Kind{audit.PublisherAdded, audit.PublisherRemoved, audit.PublisherPinned, audit.PublisherRenamed}},
 		{page.Choice{Value: "people", Label: "Channel and members"}, []audit.Kind{audit.ChannelCreated, audit.MemberSet, audit.MemberRemoved, audit.APITokenCreated, audit.APITokenRevoked}},

@@ -75,7 +75,7 @@ func (s *site) memberships(ctx context.Context, u account.User) (names []string,
 func apiToken(t account.APIToken) page.APIToken {
 	return page.APIToken{
 		ID: strconv.FormatInt(t.ID, 10), Name: t.Name, Hint: string(token.API) + t.Hint, May: may(t.Scopes), Channel: t.Channel,
-		CreatedAt: t.CreatedAt, LastUsed: t.LastUsedAt, Ends: t.ExpiresAt, Revoked: t.RevokedAt,
+		CreatedAt: t.CreatedAt, LastUsed: t.LastUsedAt, Ends: t.ExpiresAt, Revoked: t.RevokedAt, RevokedWhy: t.RevokedWhy,
 	}
 }
 

@@ -80,6 +80,8 @@ type APIToken struct {
 	Channel string
 	// CreatedAt, LastUsed, Ends and Revoked are times; LastUsed and Revoked are zero before it happened.
 	CreatedAt, LastUsed, Ends, Revoked time.Time
+	// RevokedWhy is the reason, when somebody else than its owner revoked it.
+	RevokedWhy string
 }
 
 // TokenForm is the form for a new token. May is one of "read", "read,upload", "read,upload,manage"; Days is
@@ -124,6 +126,9 @@ func (t APIToken) hint(now time.Time) (tone, string) {
 func (t APIToken) ends(now time.Time) string {
 	switch {
 	case !t.Revoked.IsZero():
+		if t.RevokedWhy != "" {
+			return "revoked " + day(t.Revoked) + ": " + show(t.RevokedWhy)
+		}
 		return "revoked " + day(t.Revoked)
 	case !now.Before(t.Ends):
 		return "ended " + day(t.Ends)

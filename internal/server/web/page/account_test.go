@@ -20,6 +20,7 @@ func TestTokenHint(t *testing.T) {
 		{"used lately", APIToken{CreatedAt: before(91 * d), LastUsed: before(89 * d), Ends: now.Add(100 * d)}, "", "3 Mar 2027"},
 		{"ended", APIToken{CreatedAt: before(91 * d), Ends: before(d)}, "", "ended 22 Nov 2026"},
 		{"revoked", APIToken{CreatedAt: before(91 * d), Ends: now.Add(d), Revoked: before(d)}, "", "revoked 22 Nov 2026"},
+		{"found", APIToken{CreatedAt: before(d), Ends: now.Add(d), Revoked: now, RevokedWhy: "somebody found it"}, "", "revoked 23 Nov 2026: somebody found it"},
 	} {
 		_, hint := tt.token.hint(now)
 		if ends := tt.token.ends(now); hint != tt.hint || ends != tt.ends {
