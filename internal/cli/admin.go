@@ -28,6 +28,7 @@ type adminCommand struct {
 	} `cmd:"" help:"Accounts."`
 	Token struct {
 		Create tokenCreateCommand `cmd:"" help:"Make an API token and print it, once."`
+		Revoke tokenRevokeCommand `cmd:"" help:"End all API tokens of an account at once."`
 	} `cmd:"" help:"API tokens."`
 }
 
