@@ -76,7 +76,7 @@ func (r *Revocations) Done(ctx context.Context, bearer string) error {
 
 // Found ends whatever tokens somebody found; address is where the report comes from. For each string it answers
 // nil when it is in the form of a token of ours and now, if it ever was one, is none any more; otherwise what is
-// wrong with its form. fault.RateLimited with a limit.Wait when too many reports come, fault.BadRequest for one
+// wrong with its form. fault.RateLimited with a limit.WaitError when too many reports come, fault.BadRequest for one
 // without tokens or with more than MaxFound.
 func (r *Revocations) Found(ctx context.Context, address string, found []string) ([]error, error) {
 	if len(found) == 0 || len(found) > MaxFound {
@@ -113,6 +113,6 @@ func (r *Revocations) take(address string) error {
 	if wait == 0 {
 		return nil
 	}
-	w := limit.Wait(wait)
+	w := limit.WaitError(wait)
 	return fault.Wrap(w, fault.RateLimited, "Too many reports come at once: put up to %d tokens into one, and send it in %d s.", MaxFound, w.Seconds())
 }

@@ -92,7 +92,7 @@ func TestReportsAreLimited(t *testing.T) {
 		}
 	}
 	err := report("2001:db8::2") // the same host may have both
-	if wait, ok := errors.AsType[limit.Wait](err); !fault.Is(err, fault.RateLimited) || !ok || time.Duration(wait) != everyAddress || len(b.held) != perAddress {
+	if wait, ok := errors.AsType[limit.WaitError](err); !fault.Is(err, fault.RateLimited) || !ok || time.Duration(wait) != everyAddress || len(b.held) != perAddress {
 		t.Errorf("one more: %v, %d ended", err, len(b.held))
 	}
 	for i := range inAll - perAddress {

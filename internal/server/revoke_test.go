@@ -86,13 +86,12 @@ func TestFoundTokensAreRevoked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		page := func() int {
+		page := func(session token.Token) (int, string) {
 			req := w.request(t, http.MethodGet, "/account/tokens", nil)
 			req.AddCookie(&http.Cookie{Name: "sluice_session", Value: session.Reveal()})
-			status, _ := w.do(t, req)
-			return status
+			return w.do(t, req)
 		}
-		if status := page(); status != 200 {
+		if status, _ := page(session); status != 200 {
 			t.Fatalf("the session does not work: %d", status)
 		}
 		limited, spared := w.Token(t, w.ann, &w.hidden, account.Read), w.Token(t, w.ann, nil, account.Read)
@@ -125,8 +124,19 @@ func TestFoundTokensAreRevoked(t *testing.T) {
 			{"the API token", w.post(t, "forge", w.annUploads, filePart(name, "", good)), 401, "was revoked on 23 Nov 2026, 14:06 UTC: somebody found it where it should not be"},
 			{"the token for one channel", w.post(t, "hidden", limited, filePart(name, "", good)), 401, "somebody found it"},
 		})
-		if status := page(); status == 200 {
+		if status, _ := page(session); status == 200 {
 			t.Error("the session still works")
+		}
+		hers, err := w.Accounts.OpenSession(t.Context(), w.ann)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const why = "somebody found it where it should not be, and reported it"
+		if _, said := page(hers); strings.Count(said, "revoked 23 Nov 2026: "+why) != 2 {
+			t.Errorf("her page does not say why two of her tokens are revoked: %s", said)
+		}
+		if _, _, said := w.Get(t, "/api/v1/tokens", w.Token(t, w.ann, nil, account.Manage)); strings.Count(said, `"revoked_why":"`+why+`"`) != 2 {
+			t.Errorf("the API does not say why: %s", said)
 		}
 		if status, _, _ := w.Get(t, "/hidden/noarch/repodata.json", spared); status != 200 {
 			t.Errorf("a token that was not reported: %d", status)

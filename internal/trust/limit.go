@@ -97,7 +97,7 @@ func (l *limits) refusedUnproven(ctx context.Context, a *attempt, err error) err
 
 // tooMany is a refusal that says when to come again.
 func tooMany(wait time.Duration, what, why string) error {
-	w := limit.Wait(wait)
+	w := limit.WaitError(wait)
 	f := refuse(fault.RateLimited, what, why, fmt.Sprintf("Mend what the refusals before this one name, and try again in %d s", w.Seconds()))
 	return fault.Wrap(w, f.Code, "%s", f.Detail)
 }

@@ -16,11 +16,11 @@ import (
 // limited checks that an error is a refusal by the limits which says how long to wait.
 func limited(t *testing.T, err error, wait time.Duration, fragment string) {
 	t.Helper()
-	if got, ok := errors.AsType[limit.Wait](err); !ok || time.Duration(got) != wait {
+	if got, ok := errors.AsType[limit.WaitError](err); !ok || time.Duration(got) != wait {
 		t.Errorf("%v: waits %v, want %v", err, time.Duration(got), wait)
 	}
 	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || f.Code != fault.RateLimited || !strings.Contains(f.Detail, fragment) || !strings.HasSuffix(f.Detail, fmt.Sprintf("try again in %d s.", limit.Wait(wait).Seconds())) {
+	if !ok || f.Code != fault.RateLimited || !strings.Contains(f.Detail, fragment) || !strings.HasSuffix(f.Detail, fmt.Sprintf("try again in %d s.", limit.WaitError(wait).Seconds())) {
 		t.Errorf("%v: no refusal with %q", err, fragment)
 	}
 }

@@ -91,7 +91,7 @@ func challenge(w http.ResponseWriter, status int) {
 
 // RetryAfter says when to come again (RFC 9110, section 10.2.3), where err knows.
 func RetryAfter(w http.ResponseWriter, err error) {
-	if wait, ok := errors.AsType[limit.Wait](err); ok {
+	if wait, ok := errors.AsType[limit.WaitError](err); ok {
 		w.Header().Set("Retry-After", strconv.Itoa(wait.Seconds()))
 	}
 }

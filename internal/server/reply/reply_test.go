@@ -63,7 +63,7 @@ func TestClientsAreNotMadeToSendAgain(t *testing.T) {
 // The exchange alone answers 429, with the time to wait; an upload would be sent again after it.
 func TestOnlyTheExchangeAnswers429(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/api/oidc/mint_token", nil)
-	err := fault.Wrap(limit.Wait(1500*time.Millisecond), fault.RateLimited, "wait")
+	err := fault.Wrap(limit.WaitError(1500*time.Millisecond), fault.RateLimited, "wait")
 	for name, tt := range map[string]struct {
 		answer func(http.ResponseWriter, *http.Request, error)
 		accept string
