@@ -11,6 +11,7 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/servertest"
 	"sluice/internal/standin"
+	"sluice/internal/trust"
 )
 
 // Names of RFC 8693, written out: the test is the other side of the wire.
@@ -86,7 +87,7 @@ func TestTokenExchange(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		m := w.metadata(t)
-		for name, want := range map[string]any{"token_endpoint_auth_methods_supported": []any{"none"}, "response_types_supported": []any{}, "scopes_supported": []any{"upload"}} {
+		for name, want := range map[string]any{"token_endpoint_auth_methods_supported": []any{"none"}, "response_types_supported": []any{}, "scopes_supported": []any{"read", "upload"}} {
 			if got, _ := json.Marshal(m[name]); string(got) != string(mustJSON(t, want)) {
 				t.Errorf("%s is %s", name, got)
 			}
@@ -96,19 +97,24 @@ func TestTokenExchange(t *testing.T) {
 			t.Fatalf("endpoints elsewhere: %v", m)
 		}
 		status, _, got := w.exchange(t, w.formOf(t, endpoint, "grant_type", tokenExchange, "subject_token_type", idTokenType, "subject_token", w.identity(t, standin.Run{})))
-		want := issued{AccessToken: got.AccessToken, IssuedType: "urn:ietf:params:oauth:token-type:access_token", Type: "Bearer", ExpiresIn: 1800, Scope: "upload"}
+		want := issued{AccessToken: got.AccessToken, IssuedType: "urn:ietf:params:oauth:token-type:access_token", Type: "Bearer", ExpiresIn: 1800, Scope: "read upload"}
 		if status != 200 || got != want || !strings.HasPrefix(got.AccessToken, "sluice-pub-") {
 			t.Fatalf("%d %+v", status, got)
 		}
 		name, good := packageOf(t, "tide", nil)
 		w.publish(t, got.AccessToken, name, good)
 
-		all := w.formOf(t, endpoint, "scope", "upload", "audience", "127.0.0.1", "audience", w.URL, "resource", w.URL, "resource", w.URL+"/", "client_id", "rattler", "actor_token", "",
+		all := w.formOf(t, endpoint, "scope", "upload read", "audience", "127.0.0.1", "audience", w.URL, "resource", w.URL, "resource", w.URL+"/", "client_id", "rattler", "actor_token", "",
 			"requested_token_type", want.IssuedType, "grant_type", tokenExchange, "unknown", "x", "subject_token_type", "urn:ietf:params:oauth:token-type:jwt", "subject_token", w.identity(t, standin.Run{}))
 		all.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
 		all.Header.Set("Authorization", "Bearer stored-for-this-host") // clients send it to every path
 		if status, _, got := w.exchange(t, all); status != 200 {
 			t.Errorf("with all that may be asked for: %d %+v", status, got)
+		}
+		w.Publisher(t, w.hidden, trust.PublisherSpec{Workflow: "test.yml", Right: "read"})
+		reads := w.formOf(t, endpoint, "scope", "upload", "grant_type", tokenExchange, "subject_token_type", idTokenType, "subject_token", w.identity(t, standin.Run{Workflow: "test.yml"}))
+		if status, _, got := w.exchange(t, reads); status != 200 || got.Scope != "read" {
+			t.Errorf("a run that may only read: %d %+v", status, got)
 		}
 	})
 }

@@ -3,6 +3,8 @@ package oauth
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"sluice/internal/fault"
 	"sluice/internal/server/gate"
@@ -18,8 +20,16 @@ const (
 	jwtType         = "urn:ietf:params:oauth:token-type:jwt"
 )
 
-// scope is all that a publish token is for. Which packages, and where, the publishers say.
-const scope = "upload"
+// Scopes of a publish token. Which packages it uploads, and which channels it reads, its publishers say.
+const scopeUpload, scopeRead = "upload", "read"
+
+// scopes are the words for what a token is good for. Every publish token reads the channels that it covers.
+func scopes(t trust.PublishToken) string {
+	if slices.ContainsFunc(t.Grants, func(g trust.Grant) bool { return g.Right == trust.Publish }) {
+		return scopeRead + " " + scopeUpload
+	}
+	return scopeRead
+}
 
 // answer is a successful exchange (RFC 8693, section 2.2.1).
 type answer struct {
@@ -27,8 +37,9 @@ type answer struct {
 	IssuedType  string `json:"issued_token_type"`
 	Type        string `json:"token_type"`
 	// ExpiresIn is in seconds.
-	ExpiresIn int    `json:"expires_in"`
-	Scope     string `json:"scope"`
+	ExpiresIn int `json:"expires_in"`
+	// Scope is what the token is good for, which may be less than was asked for (RFC 6749, section 3.3).
+	Scope string `json:"scope"`
 }
 
 // exchange is the mint in the form of RFC 8693.
@@ -49,7 +60,7 @@ func (o *OAuth) exchange(w http.ResponseWriter, r *http.Request) {
 	}
 	noStore(w)
 	reply.JSON(w, http.StatusOK, answer{
-		AccessToken: t.Reveal(), IssuedType: accessTokenType, Type: "Bearer", Scope: scope,
+		AccessToken: t.Reveal(), IssuedType: accessTokenType, Type: "Bearer", Scope: scopes(kept),
 		ExpiresIn: int(kept.ExpiresAt.Sub(kept.CreatedAt).Seconds()),
 	})
 }
@@ -68,8 +79,8 @@ func (o *OAuth) check(form url.Values) error {
 		return protocol("invalid_request", "Nobody can act for somebody else here: leave out actor_token and actor_token_type.")
 	case given("requested_token_type") != "" && given("requested_token_type") != accessTokenType:
 		return protocol("invalid_request", "The token that is issued here is of the type %s: ask for that, or leave out requested_token_type.", accessTokenType)
-	case given("scope") != "" && given("scope") != scope:
-		return protocol("invalid_scope", "The only scope of a publish token is %s: ask for that, or leave out scope.", scope)
+	case !known(given("scope")):
+		return protocol("invalid_scope", "The scopes of a publish token are %s and %s: ask for these, or leave out scope.", scopeRead, scopeUpload)
 	}
 	if err := o.checkTarget(form); err != nil {
 		return err
@@ -83,6 +94,16 @@ func (o *OAuth) check(form url.Values) error {
 		return missing("subject_token")
 	}
 	return nil
+}
+
+// known reports whether the scopes, joined by blanks, are all ones that there are.
+func known(asked string) bool {
+	for s := range strings.FieldsSeq(asked) {
+		if s != scopeRead && s != scopeUpload {
+			return false
+		}
+	}
+	return true
 }
 
 // checkTarget refuses every target but this server: a publish token cannot be made for less, nor for anybody else.

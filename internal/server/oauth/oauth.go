@@ -67,6 +67,6 @@ func (o *OAuth) Metadata(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	reply.JSON(w, http.StatusOK, metadata{
 		Issuer: o.URL, TokenEndpoint: o.URL + TokenPath, RevocationEndpoint: o.URL + RevokePath, GrantTypes: []string{grantType},
-		TokenAuth: none, RevocationAuth: none, Scopes: []string{scope}, ResponseTypes: []string{},
+		TokenAuth: none, RevocationAuth: none, Scopes: []string{scopeRead, scopeUpload}, ResponseTypes: []string{},
 	})
 }
