@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sluice/internal/audit"
 	"sluice/internal/channel"
@@ -45,24 +46,24 @@ func (s *Publishers) readAll(by audit.Actor, ch channel.Channel, specs []Publish
 		return nil, fault.New(fault.InvalidField, "publishers: there are %d, a channel has at most %d.", len(specs), MaxPublishers)
 	}
 	var want []Publisher
-	var sentences string
+	var sentences []string
 	var diffs []fault.Difference
 	for i, spec := range specs {
 		p, err := s.Read(by, ch, spec)
 		if f, ok := errors.AsType[*fault.Error](err); ok {
-			sentences += fmt.Sprintf("publisher %d: %s ", i+1, f.Detail)
+			sentences = append(sentences, fmt.Sprintf("publisher %d: %s", i+1, f.Detail))
 			diffs = append(diffs, f.Differences...)
 			continue
 		} else if err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(want, p.SameRule) {
-			sentences += fmt.Sprintf("publisher %d: it is there twice. ", i+1)
+			sentences = append(sentences, fmt.Sprintf("publisher %d: it is there twice.", i+1))
 		}
 		want = append(want, p)
 	}
-	if sentences != "" {
-		return nil, fault.New(fault.InvalidField, "%s", sentences).With(diffs)
+	if len(sentences) > 0 {
+		return nil, fault.New(fault.InvalidField, "%s", strings.Join(sentences, " ")).With(diffs)
 	}
 	return want, nil
 }

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"slices"
 	"strings"
 
 	"sluice/internal/fault"
@@ -43,7 +44,7 @@ func (p *Publisher) allow(code fault.Code, run Provenance) bool {
 		p.Environment = run.Environment
 		return true
 	case fault.RefMismatch:
-		p.Refs = append(p.Refs[:len(p.Refs):len(p.Refs)], refCondition(run.Ref))
+		p.Refs = append(slices.Clip(p.Refs), refCondition(run.Ref))
 		return run.Ref != ""
 	case fault.RefNotProtected:
 		p.ProtectedRef = false

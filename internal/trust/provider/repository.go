@@ -13,7 +13,7 @@ func compareRepository(r Rule, p Provenance, sane bool) Verdict {
 		return compareOwner(r, p)
 	}
 	sameName := foldEqual(r.FullName(), p.Repository)
-	sameOwner := r.OwnerID == p.OwnerID || r.OwnerID == "" && sameName
+	sameOwner := r.OwnerID == p.OwnerID || r.OwnerID == "" && foldEqual(r.Owner, p.Owner)
 	switch {
 	case r.RepositoryID == "" && !sameName:
 		return Verdict{Code: fault.NoPublisher}
