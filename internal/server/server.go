@@ -135,6 +135,7 @@ func (s *Server) routes() http.Handler {
 	programs := api.New(api.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
 		Publishers: s.Publishers, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Now: s.parts.Now,
+		Audiences: s.parts.Config.AllAudiences(), Issuers: s.issuers,
 	})
 	std := &oauth.OAuth{URL: s.parts.Config.URL, Exchange: s.exchange, Revocations: revoke.New(s.parts.DB, s.parts.Now)}
 	mux := http.NewServeMux()
@@ -167,22 +168,26 @@ func sameSite(next http.Handler) http.Handler {
 	return guard.Handler(next)
 }
 
-// readiness is the answer of /readyz. Anybody may read it, so it says what is wrong and never how.
-type readiness struct {
-	Ready   bool           `json:"ready"`
-	Problem string         `json:"problem,omitempty"`
-	Issuers []issuerHealth `json:"issuers"`
+// issuers tells how the keys of every issuer stand, in the order of the settings.
+func (s *Server) issuers() []api.Issuer {
+	provider := map[string]string{}
+	for _, is := range s.Publishers.Issuers {
+		provider[is.URL] = is.Provider.Traits().Name
+	}
+	out := []api.Issuer{}
+	for _, h := range s.exchange.Health() {
+		out = append(out, api.Issuer{
+			Provider: provider[h.URL], Issuer: h.URL, Usable: h.Usable, Keys: h.Keys, FetchedAt: h.FetchedAt, ClockSkew: h.Skew.Seconds(),
+		})
+	}
+	return out
 }
 
-// issuerHealth is how the keys of one issuer stand.
-type issuerHealth struct {
-	Issuer string `json:"issuer"`
-	// Usable says that its tokens can be checked now.
-	Usable    bool      `json:"usable"`
-	Keys      int       `json:"keys"`
-	FetchedAt time.Time `json:"keys_fetched_at,omitzero"`
-	// ClockSkew is the issuer's clock minus ours, in seconds, as last seen.
-	ClockSkew float64 `json:"clock_skew_seconds"`
+// readiness is the answer of /readyz. Anybody may read it, so it says what is wrong and never how.
+type readiness struct {
+	Ready   bool         `json:"ready"`
+	Problem string       `json:"problem,omitempty"`
+	Issuers []api.Issuer `json:"issuers"`
 }
 
 // readyTime bounds the check of the database.
@@ -193,12 +198,7 @@ const readyTime = 5 * time.Second
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
-	answer, status := readiness{Ready: true, Issuers: []issuerHealth{}}, http.StatusOK
-	for _, h := range s.exchange.Health() {
-		answer.Issuers = append(answer.Issuers, issuerHealth{
-			Issuer: h.URL, Usable: h.Usable, Keys: h.Keys, FetchedAt: h.FetchedAt, ClockSkew: h.Skew.Seconds(),
-		})
-	}
+	answer, status := readiness{Ready: true, Issuers: s.issuers()}, http.StatusOK
 	if err := s.parts.DB.Ping(ctx); err != nil {
 		s.parts.Log.LogAttrs(ctx, slog.LevelError, "not ready", slog.Any("cause", err))
 		answer.Ready, answer.Problem, status = false, "the database cannot be written", http.StatusServiceUnavailable

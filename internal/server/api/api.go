@@ -31,8 +31,12 @@ const Prefix = "/api/v1"
 type Deps struct {
 	// URL is the server's public address, without a trailing slash.
 	URL string
-	// Version is the server's version, for the OpenAPI document.
-	Version    string
+	// Version is the server's version.
+	Version string
+	// Audiences are what identity tokens may be made for, the server's own first.
+	Audiences []string
+	// Issuers tells how the keys of every issuer stand now; never nil.
+	Issuers    func() []Issuer
 	Access     *access.Access
 	Channels   *channel.Channels
 	Accounts   *account.Accounts

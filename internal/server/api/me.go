@@ -2,11 +2,8 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"sluice/internal/access"
 	"sluice/internal/fault"
@@ -31,15 +28,6 @@ type runPass struct {
 }
 
 type meOutput struct{ Body meJSON }
-
-// serverRoutes are about the caller and the API itself.
-func (s *service) serverRoutes() {
-	add(s, huma.Operation{
-		OperationID: "get-me", Method: http.MethodGet, Path: "/me", Tags: []string{"server"},
-		Summary: "Tell who is calling", Description: "Takes any credential that is alive, whatever it was made for; one that is not is refused with the reason.",
-	}, s.getMe)
-	s.documentRoute()
-}
 
 func (s *service) getMe(ctx context.Context, _ *struct{}) (*meOutput, error) {
 	p := caller.From(ctx)

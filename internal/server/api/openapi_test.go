@@ -68,6 +68,7 @@ func TestDocumentListsEveryRoute(t *testing.T) {
 		"GET /api/v1/me",
 		"GET /api/v1/openapi.json",
 		"GET /api/v1/providers",
+		"GET /api/v1/server",
 		"GET /api/v1/tokens",
 		"GET /api/v1/users",
 		"PATCH /api/v1/channels/{channel}/trusted-publishers/{id}",

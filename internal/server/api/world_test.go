@@ -65,7 +65,10 @@ func newWorld(t *testing.T) *world {
 		Channels:   &channel.Channels{Store: d, Now: clock},
 		Accounts:   &account.Accounts{Store: d, Tokens: d, Log: d, Now: clock, Passwords: account.NewPasswords(1)},
 		Publishers: &trust.Publishers{Store: d, Issuers: []trust.Issuer{must(trust.NewIssuer("github", ""))(t)}, Now: clock},
-		Catalog:    &catalog.Catalog{Store: d}, Audit: d, Now: clock,
+		Catalog:    &catalog.Catalog{Store: d}, Audit: d, Now: clock, Audiences: []string{"conda.example.org", "prefix.dev"},
+		Issuers: func() []Issuer {
+			return []Issuer{{Provider: "github", Issuer: "https://token.actions.githubusercontent.com", Usable: true, Keys: 2, FetchedAt: now, ClockSkew: 1.5}}
+		},
 	}
 	w.service = newService(deps, w.mux)
 	w.api = New(deps)
