@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"server/reply", "server/caller"},
 	{"server/upload", "server/oauth", "server/files", "server/api", "server/web"},
 	{"server"},
+	{"remote"},
 	{"standin", "cijob"},
 	{"servertest"},
 	{"cli"},

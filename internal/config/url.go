@@ -19,23 +19,30 @@ func (c Config) checkURL() error {
 			"that people and CI jobs use, such as https://conda.example.com. "+
 			"Its host is the audience that CI identity tokens must name, so it cannot be guessed", c.Listen)
 	}
-	u, err := url.Parse(c.URL)
+	_, err := Origin(c.URL)
+	return err
+}
+
+// Origin is the one spelling of a server's public address: lower case, without the scheme's own port and without
+// a slash at the end. Its error says why s is none: it must be https, or http on loopback, and have no path.
+func Origin(s string) (string, error) {
+	u, err := url.Parse(s)
 	if err != nil {
-		return errors.New("it is not a URL; write it like https://conda.example.com")
+		return "", errors.New("it is not a URL; write it like https://conda.example.com")
 	}
 	if err := checkOrigin(u); err != nil {
-		return err
+		return "", err
 	}
 	switch {
 	case u.User != nil:
-		return errors.New("it must not hold a user name or password")
+		return "", errors.New("it must not hold a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return fmt.Errorf("%q must end after host and port", c.URL)
-	case u.Path != "":
-		return fmt.Errorf("%q has a path: clients ask for upload tokens at the root of the host, "+
-			"so the server needs a host name (or a port) of its own", c.URL)
+		return "", fmt.Errorf("%q must end after host and port", s)
+	case u.Path != "" && u.Path != "/":
+		return "", fmt.Errorf("%q has a path: clients ask for upload tokens at the root of the host, "+
+			"so the server needs a host name (or a port) of its own", s)
 	}
-	return nil
+	return normalURL(s), nil
 }
 
 // checkOrigin holds for our own URL and for issuers alike: https, or plain http on loopback.
