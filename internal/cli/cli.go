@@ -18,6 +18,7 @@ import (
 
 	"sluice/internal/config"
 	"sluice/internal/fault"
+	"sluice/internal/remote"
 )
 
 // Streams are a command's input and outputs.
@@ -28,11 +29,14 @@ type Streams struct {
 
 // commands is everything that can be typed.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Run the server."`
-	Demo    demoCommand    `cmd:"" help:"Try keyless publishing on this machine: a server, a local stand-in for a CI token service, and a first publish to look at."`
-	Admin   adminCommand   `cmd:"" help:"Work on the data itself: accounts and tokens. Also while the server runs."`
-	Config  configCommand  `cmd:"" help:"Print the settings in force and where each comes from."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve     serveCommand     `cmd:"" help:"Run the server."`
+	Demo      demoCommand      `cmd:"" help:"Try keyless publishing on this machine: a server, a local stand-in for a CI token service, and a first publish to look at."`
+	Admin     adminCommand     `cmd:"" help:"Work on the data itself: accounts and tokens. Also while the server runs."`
+	Channel   channelCommand   `cmd:"" help:"Channels of a server, from afar."`
+	Publisher publisherCommand `cmd:"" help:"Trusted publishers of a server, from afar."`
+	Token     apiTokenCommand  `cmd:"" help:"Your API tokens on a server, from afar."`
+	Config    configCommand    `cmd:"" help:"Print the settings in force and where each comes from."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // configFlags are the settings that every command takes which opens a server's data.
@@ -108,7 +112,22 @@ func sentence(err error) string {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f.Detail
 	}
+	if r, ok := errors.AsType[*remote.RefusedError](err); ok {
+		return refusal(r)
+	}
 	return strings.ReplaceAll(err.Error(), "\n", "\n        ") // several mistakes, each on its line
+}
+
+// refusal is what a person should read of a server's refusal: its sentence, and what to do about a missing or dead token.
+func refusal(r *remote.RefusedError) string {
+	said := r.Error()
+	switch r.Code {
+	case fault.Unauthenticated:
+		said += "\n        Give an API token with --token-file FILE or in SLUICE_TOKEN; make the first one in the browser, under API tokens,\n        or on the server's machine with: sluice admin token create --user NAME"
+	case fault.InvalidToken, fault.Expired, fault.Revoked:
+		said += "\n        Make a new API token in the browser, under API tokens, and give it with --token-file FILE or in SLUICE_TOKEN."
+	}
+	return said
 }
 
 // hideForeign leaves out of the help for the commands that work on the data what only concerns a server. The
