@@ -263,6 +263,32 @@ func TestEveryKindOfEventIsNamed(t *testing.T) {
 	}
 }
 
+// Whoever reads a finding of sluice doctor finds its check in the manual.
+func TestEveryCheckOfTheDoctorIsExplained(t *testing.T) {
+	t.Parallel()
+	text := read(t, "docs/doctor.md")
+	names, err := filepath.Glob(filepath.Join(root, "internal/doctor/*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		source := read(t, strings.TrimPrefix(filepath.ToSlash(name), root+"/"))
+		for _, m := range regexp.MustCompile(`\b(?:(?:ok|look|fail)\(|[cC]heck(?:, renew)? :?= )"([a-z/ ]+)"`).FindAllStringSubmatch(source, -1) {
+			n++
+			if !strings.Contains(text, "`"+strings.TrimSpace(m[1])) {
+				t.Errorf("docs/doctor.md does not name the check %s", m[1])
+			}
+		}
+	}
+	if n < 15 {
+		t.Errorf("only %d checks were found", n)
+	}
+}
+
 // The table of clients has the versions that the tests install.
 func TestVersionsAreTheTestedOnes(t *testing.T) {
 	t.Parallel()

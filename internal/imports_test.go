@@ -28,6 +28,7 @@ var layers = [][]string{
 	{"server"},
 	{"remote"},
 	{"standin", "cijob"},
+	{"doctor"},
 	{"servertest"},
 	{"cli"},
 }

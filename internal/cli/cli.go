@@ -35,6 +35,7 @@ type commands struct {
 	Channel   channelCommand   `cmd:"" help:"Channels of a server, from afar."`
 	Publisher publisherCommand `cmd:"" help:"Trusted publishers of a server, from afar."`
 	Token     apiTokenCommand  `cmd:"" help:"Your API tokens on a server, from afar."`
+	Doctor    doctorCommand    `cmd:"" help:"Find out from afar why clients cannot read from a server or publish to it."`
 	Config    configCommand    `cmd:"" help:"Print the settings in force and where each comes from."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 
@@ -25,7 +26,7 @@ func TestServer(t *testing.T) {
 // What a proxy did is told by names alone, in one line.
 func TestArrived(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequest("GET", "https://conda.example.org/api/v1/server", nil)
+	r := httptest.NewRequest(http.MethodGet, "https://conda.example.org/api/v1/server", nil)
 	r.Host = "evil\nhost"
 	r.Header.Set("X-Forwarded-For", "192.0.2.7")
 	r.Header.Set("Via", "1.1 proxy")
