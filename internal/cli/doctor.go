@@ -85,8 +85,13 @@ func (c *doctorCommand) target() (doctor.Target, error) {
 	}
 	return doctor.Target{
 		URL: address, Channel: string(c.Channel), Token: t, Roots: roots, Agent: agent(),
-		Getenv: os.Getenv, LookPath: exec.LookPath, Now: time.Now,
+		Getenv: os.Getenv, Run: run, Now: time.Now,
 	}, nil
+}
+
+// run runs a program of the CI service, as the clients do, and gives what it prints.
+func run(ctx context.Context, name string, args ...string) ([]byte, error) {
+	return exec.CommandContext(ctx, name, args...).Output() //nolint:gosec // the program of that name on the user's own PATH
 }
 
 // printFinding prints a line, and below it what to do. A terminal that is gone cannot be told so.

@@ -21,6 +21,8 @@ type remotePublisher struct {
 	Issuer     string    `json:"issuer"`
 	Sentence   string    `json:"sentence"`
 	Weak       string    `json:"weak"`
+	State      string    `json:"state"`
+	Off        string    `json:"off"`
 	CreatedAt  time.Time `json:"created_at"`
 	CreatedBy  string    `json:"created_by"`
 	LastUsedAt time.Time `json:"last_used_at"`
@@ -46,9 +48,9 @@ func (c *publisherListCommand) Run(ctx context.Context, s Streams) error {
 			if p.Weak != "" {
 				weak = "weak"
 			}
-			rows = append(rows, []string{strconv.FormatInt(p.ID, 10), p.Provider, orNever(p.LastUsedAt), weak, p.Sentence})
+			rows = append(rows, []string{strconv.FormatInt(p.ID, 10), p.Provider, p.State, orNever(p.LastUsedAt), weak, p.Sentence})
 		}
-		return table(w, "Channel "+string(c.Channel)+" has no trusted publisher.", []string{"NUMBER", "SERVICE", "LAST USED", "", "RULE"}, rows)
+		return table(w, "Channel "+string(c.Channel)+" has no trusted publisher.", []string{"NUMBER", "SERVICE", "STATE", "LAST USED", "", "RULE"}, rows)
 	})
 }
 
@@ -62,7 +64,7 @@ type publisherShowCommand struct {
 func (c *publisherShowCommand) Run(ctx context.Context, s Streams) error {
 	return consult(ctx, s, c.remoteFlags, at("channels", string(c.Channel), publishersPath, strconv.FormatInt(c.Number, 10)), func(w io.Writer, p remotePublisher) error {
 		return fields(w,
-			"number", strconv.FormatInt(p.ID, 10), "rule", p.Sentence, "weak", p.Weak, "service", p.Provider, "issuer", p.Issuer,
+			"number", strconv.FormatInt(p.ID, 10), "rule", p.Sentence, "weak", p.Weak, "state", p.State, "lets nobody in", p.Off, "service", p.Provider, "issuer", p.Issuer,
 			"made", day(p.CreatedAt), "by", p.CreatedBy, "last used", orNever(p.LastUsedAt))
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
-	"os/exec"
 	"syscall"
 	"testing"
 	"time"
@@ -74,8 +73,6 @@ func TestChecks(t *testing.T) {
 		{"a range", []Finding{ranged("a", came(206, "", "ab", "Content-Range", "bytes 0-1/9"))}, ""},
 		{"another range", []Finding{ranged("a", came(206, "", "abc", "Content-Range", "bytes 0-2/9"))}, "fail package: a: the answer is none"},
 		{"Basic that is dropped", privately(came(200, "", ""), came(401, "text/plain", "No. (request ABCD1234)")), "fail channel: with the token as Basic: the server answers 401: No."},
-		{"a program that is there", []Finding{program("circleci", func(string) (string, error) { return "/bin/circleci", nil })}, ""},
-		{"a program that is not", []Finding{program("circleci", func(string) (string, error) { return "", exec.ErrNotFound })}, "fail identity token: the program circleci"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var want []string

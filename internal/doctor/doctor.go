@@ -52,9 +52,10 @@ type Target struct {
 	Roots *x509.CertPool
 	// Agent is the User-Agent header.
 	Agent string
-	// Getenv reads the environment, which tells a CI job, and LookPath finds its programs.
-	Getenv   func(string) string
-	LookPath func(string) (string, error)
+	// Getenv reads the environment, which tells a CI job, and Run runs its programs: it gives what they print. The
+	// error is exec.ErrNotFound where there is none of that name.
+	Getenv func(string) string
+	Run    func(ctx context.Context, name string, args ...string) ([]byte, error)
 	// Now is this machine's clock.
 	Now func() time.Time
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +26,9 @@ func (x *examination) job(ctx context.Context, said *about) {
 	case is("GITLAB_CI"):
 		x.tell(gitlab(x.Getenv, x.audience, said, x.Now()))
 	case is("BUILDKITE"):
-		x.tell(program("buildkite-agent", x.LookPath))
+		x.tell(x.program(ctx, said, "buildkite-agent", "oidc", "request-token", "--audience", x.audience))
 	case is("CIRCLECI"):
-		x.tell(program("circleci", x.LookPath))
+		x.tell(x.program(ctx, said, "circleci", "run", "oidc", "get", "--root-issuer", "--claims", fmt.Sprintf(`{"aud":%q}`, x.audience)))
 	}
 }
 
@@ -99,12 +100,18 @@ func gitlab(getenv func(string) string, audience string, said *about, now time.T
 	return identityToken(jwt, audience, said, now)
 }
 
-// program looks for the program that clients run for an identity token.
-func program(name string, lookPath func(string) (string, error)) Finding {
-	if _, err := lookPath(name); err != nil {
+// program runs what clients run for an identity token, looks at the token and drops it.
+func (x *examination) program(ctx context.Context, said *about, name string, args ...string) Finding {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	out, err := x.Run(ctx, name, args...)
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
 		return fail(jobCheck, "the program "+name+" is not on PATH, and clients run it for an identity token", "Make it reachable in the job, inside containers too")
+	case err != nil:
+		return fail(jobCheck, "the program "+name+" gives none: "+shown(err.Error()), "Run it by hand in the job: "+name+" "+strings.Join(args, " "))
 	}
-	return ok(jobCheck, "%s is on PATH", name)
+	return identityToken(string(out), x.audience, said, x.Now())
 }
 
 // identityToken judges what an identity token says. Its signature is the server's to check.

@@ -1,10 +1,14 @@
 package doctor
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +112,55 @@ func TestIdentityToken(t *testing.T) {
 			expect(t, []Finding{identityToken(tt.token, "conda.example.com", tt.said, now)}, want...)
 		})
 	}
+}
+
+// The services whose clients run a program are asked as the clients ask. No issuer of them is the server's here, so
+// that a good token ends in that.
+func TestJobsWithPrograms(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, servertest.Options{}, nil)
+	agent, circle := listenAs(t, standin.Buildkite), listenAs(t, standin.CircleCI)
+	for _, tt := range []struct {
+		name string
+		job  interface {
+			Env() []string
+			Programs(dir string) error
+		}
+		breaks bool
+		want   string
+	}{
+		{name: "Buildkite", job: agent.StartBuildkite(standin.BuildkiteRun{}), want: "fail identity token: its issuer is " + agent.URL() + ","},
+		{name: "CircleCI", job: circle.StartCircleCI(standin.CircleCIRun{}), want: "fail identity token: its issuer is " + circle.URL()},
+		{name: "a program that fails", job: agent.StartBuildkite(standin.BuildkiteRun{}), breaks: true, want: "fail identity token: the program buildkite-agent gives none: exit status 1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := tt.job.Programs(dir); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, s.examine(t, func(x *Target) {
+				x.Channel, x.Getenv = "", env(tt.job.Env()...)
+				x.Run = func(ctx context.Context, name string, args ...string) ([]byte, error) {
+					if tt.breaks {
+						args = []string{"unknown"}
+					}
+					cmd := exec.CommandContext(ctx, filepath.Join(dir, name), args...)
+					cmd.Env = append(os.Environ(), tt.job.Env()...)
+					return cmd.Output()
+				}
+			}), tt.want)
+		})
+	}
+}
+
+func listenAs(t *testing.T, kind standin.Kind) *standin.Service {
+	t.Helper()
+	s, err := standin.ListenAs(kind, "127.0.0.1:0", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
 }
 
 // As rattler_upload makes it.

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -109,7 +110,7 @@ func (s *site) examine(t *testing.T, change func(*Target)) []Finding {
 	t.Helper()
 	target := Target{
 		URL: s.address, Channel: "forge", Agent: "sluice/test", Now: time.Now,
-		Getenv: func(string) string { return "" }, LookPath: func(string) (string, error) { return "", exec.ErrNotFound },
+		Getenv: func(string) string { return "" }, Run: func(context.Context, string, ...string) ([]byte, error) { return nil, exec.ErrNotFound },
 	}
 	if change != nil {
 		change(&target)
