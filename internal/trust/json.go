@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,24 +16,26 @@ const (
 	maxMembers = 200
 )
 
-// parseObject reads one JSON object strictly. encoding/json takes the last of two equal members and replaces
-// what is no character, so that a token could say one thing to its issuer's checks and another to ours; here
-// both are errors. Numbers stay json.Number. Errors read as the end of "the payload …".
+var (
+	errNotJSON  = errors.New("is not JSON")
+	errHalfChar = errors.New("holds half a character (a lone surrogate)")
+)
+
+// parseObject reads one JSON object (RFC 8259) strictly. encoding/json takes the last of two equal members and
+// replaces what is no character, so that a token could say one thing to its issuer's checks and another to ours;
+// here both are errors. It reads every token that anybody sends, so it goes over it once. Numbers stay json.Number.
+// Errors read as the end of "the payload …".
 func parseObject(data []byte) (map[string]any, error) {
-	switch {
-	case !utf8.Valid(data):
+	r := objectReader{s: string(data)}
+	if !utf8.ValidString(r.s) {
 		return nil, errors.New("is not UTF-8")
-	case !json.Valid(data):
-		return nil, errors.New("is not JSON")
 	}
-	if err := checkEscapes(data); err != nil {
-		return nil, err
-	}
-	s := &objectReader{dec: json.NewDecoder(bytes.NewReader(data))}
-	s.dec.UseNumber()
-	v, err := s.value(0)
+	v, err := r.value(0)
 	if err != nil {
 		return nil, err
+	}
+	if r.space(); r.i < len(r.s) {
+		return nil, errNotJSON
 	}
 	obj, ok := v.(map[string]any)
 	if !ok {
@@ -43,10 +44,34 @@ func parseObject(data []byte) (map[string]any, error) {
 	return obj, nil
 }
 
-// objectReader builds values from the tokens of a valid document.
+// literals are the values that have a name.
+var literals = [...]struct {
+	text  string
+	value any
+}{{"true", true}, {"false", false}, {"null", nil}}
+
+// objectReader reads the text s from byte i on.
 type objectReader struct {
-	dec     *json.Decoder
+	s       string
+	i       int
 	members int
+}
+
+// space skips what may stand between tokens.
+func (r *objectReader) space() {
+	for r.i < len(r.s) && (r.s[r.i] == ' ' || r.s[r.i] == '\t' || r.s[r.i] == '\n' || r.s[r.i] == '\r') {
+		r.i++
+	}
+}
+
+// take skips white space and then c, and reports whether c was there.
+func (r *objectReader) take(c byte) bool {
+	r.space()
+	if r.i < len(r.s) && r.s[r.i] == c {
+		r.i++
+		return true
+	}
+	return false
 }
 
 func (r *objectReader) value(depth int) (any, error) {
@@ -56,86 +81,211 @@ func (r *objectReader) value(depth int) (any, error) {
 	if r.members++; r.members > maxMembers {
 		return nil, fmt.Errorf("has more than %d values", maxMembers)
 	}
-	tok, err := r.dec.Token()
-	if err != nil {
-		return nil, errors.New("is not JSON")
-	}
-	switch tok {
-	case json.Delim('{'):
+	switch {
+	case r.take('{'):
 		return r.object(depth)
-	case json.Delim('['):
+	case r.take('['):
 		return r.array(depth)
+	case r.take('"'):
+		return r.text()
 	}
-	return tok, nil
+	for _, w := range literals {
+		if strings.HasPrefix(r.s[r.i:], w.text) {
+			r.i += len(w.text)
+			return w.value, nil
+		}
+	}
+	return r.number()
 }
 
 func (r *objectReader) object(depth int) (any, error) {
 	obj := map[string]any{}
-	for r.dec.More() {
-		name, err := r.dec.Token()
+	if r.take('}') {
+		return obj, nil
+	}
+	for {
+		if !r.take('"') {
+			return nil, errNotJSON
+		}
+		name, err := r.text()
 		if err != nil {
-			return nil, errors.New("is not JSON")
-		}
-		key := name.(string) // in a valid document a member's name is a string
-		if _, twice := obj[key]; twice {
-			return nil, fmt.Errorf("has the member %s twice", shown(key))
-		}
-		if obj[key], err = r.value(depth + 1); err != nil {
 			return nil, err
 		}
+		if !r.take(':') {
+			return nil, errNotJSON
+		}
+		if _, twice := obj[name]; twice {
+			return nil, fmt.Errorf("has the member %s twice", shown(name))
+		}
+		if obj[name], err = r.value(depth + 1); err != nil {
+			return nil, err
+		}
+		if r.take('}') {
+			return obj, nil
+		}
+		if !r.take(',') {
+			return nil, errNotJSON
+		}
 	}
-	_, err := r.dec.Token()
-	return obj, err
 }
 
 func (r *objectReader) array(depth int) (any, error) {
 	list := []any{}
-	for r.dec.More() {
+	if r.take(']') {
+		return list, nil
+	}
+	for {
 		v, err := r.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, v)
+		if r.take(']') {
+			return list, nil
+		}
+		if !r.take(',') {
+			return nil, errNotJSON
+		}
 	}
-	_, err := r.dec.Token()
-	return list, err
 }
 
-// checkEscapes refuses \u escapes of a valid document that stand for no character, or for NUL.
-func checkEscapes(data []byte) error {
-	for i := 0; i < len(data); i++ {
-		if data[i] != '\\' {
-			continue
+// text reads a string whose first quote was taken. Most hold no escape, and are a part of s.
+func (r *objectReader) text() (string, error) {
+	start := r.i
+	for ; r.i < len(r.s); r.i++ {
+		switch c := r.s[r.i]; {
+		case c == '"':
+			r.i++
+			return r.s[start : r.i-1], nil
+		case c == '\\':
+			return r.escaped(start)
+		case c < ' ':
+			return "", errNotJSON
 		}
-		i++
-		r, ok := escape(data[i:])
+	}
+	return "", errNotJSON
+}
+
+// escaped reads the rest of a string that began at start, from its first escape on.
+func (r *objectReader) escaped(start int) (string, error) {
+	var b strings.Builder
+	b.WriteString(r.s[start:r.i])
+	for r.i < len(r.s) {
+		c := r.s[r.i]
+		r.i++
 		switch {
-		case !ok:
+		case c == '"':
+			return b.String(), nil
+		case c < ' ':
+			return "", errNotJSON
+		case c != '\\':
+			b.WriteByte(c)
 			continue
-		case r == 0:
-			return errors.New("holds a NUL character")
-		case utf16.IsSurrogate(r):
-			var low rune
-			if len(data) > i+5 && data[i+5] == '\\' {
-				low, _ = escape(data[i+6:])
-			}
-			if utf16.DecodeRune(r, low) == utf8.RuneError {
-				return errors.New("holds half a character (a lone surrogate)")
-			}
-			i += 6
 		}
-		i += 4
+		char, err := r.escape()
+		if err != nil {
+			return "", err
+		}
+		b.WriteRune(char)
 	}
-	return nil
+	return "", errNotJSON
 }
 
-// escape reads "uXXXX", what follows a backslash.
-func escape(b []byte) (rune, bool) {
-	if len(b) < 5 || b[0] != 'u' {
-		return 0, false
+// escape reads what follows a backslash.
+func (r *objectReader) escape() (rune, error) {
+	if r.i == len(r.s) {
+		return 0, errNotJSON
 	}
-	n, err := strconv.ParseUint(string(b[1:5]), 16, 16)
-	return rune(n), err == nil
+	c := r.s[r.i]
+	r.i++
+	if at := strings.IndexByte(`"\/bfnrt`, c); at >= 0 {
+		return rune("\"\\/\b\f\n\r\t"[at]), nil
+	}
+	if c != 'u' {
+		return 0, errNotJSON
+	}
+	char, err := r.unit()
+	switch {
+	case err != nil:
+		return 0, err
+	case char == 0:
+		return 0, errors.New("holds a NUL character")
+	case !utf16.IsSurrogate(char):
+		return char, nil
+	case !strings.HasPrefix(r.s[r.i:], `\u`):
+		return 0, errHalfChar
+	}
+	r.i += len(`\u`)
+	low, err := r.unit()
+	if err != nil {
+		return 0, err
+	}
+	if char = utf16.DecodeRune(char, low); char == utf8.RuneError {
+		return 0, errHalfChar
+	}
+	return char, nil
+}
+
+// unit reads the four digits of a \u escape.
+func (r *objectReader) unit() (rune, error) {
+	const digits = 4
+	if len(r.s)-r.i < digits {
+		return 0, errNotJSON
+	}
+	hex := r.s[r.i : r.i+digits]
+	if strings.Trim(hex, "0123456789abcdefABCDEF") != "" {
+		return 0, errNotJSON
+	}
+	n, err := strconv.ParseUint(hex, 16, 16)
+	r.i += digits
+	return rune(n), err
+}
+
+// number reads what is neither text, list, object nor word.
+func (r *objectReader) number() (any, error) {
+	start := r.i
+	for r.i < len(r.s) && strings.IndexByte("+-.0123456789eE", r.s[r.i]) >= 0 {
+		r.i++
+	}
+	if n := r.s[start:r.i]; isNumber(n) {
+		return json.Number(n), nil
+	}
+	return nil, errNotJSON
+}
+
+// isNumber holds s to RFC 8259 §6.
+func isNumber(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	whole, s := digitsOf(s)
+	if whole == "" || len(whole) > 1 && whole[0] == '0' {
+		return false
+	}
+	if fraction, ok := strings.CutPrefix(s, "."); ok {
+		var digits string
+		if digits, s = digitsOf(fraction); digits == "" {
+			return false
+		}
+	}
+	if s != "" && (s[0] == 'e' || s[0] == 'E') {
+		s = s[1:]
+		if s != "" && (s[0] == '+' || s[0] == '-') {
+			s = s[1:]
+		}
+		var digits string
+		if digits, s = digitsOf(s); digits == "" {
+			return false
+		}
+	}
+	return s == ""
+}
+
+// digitsOf cuts the decimal digits off the front of s.
+func digitsOf(s string) (digits, rest string) {
+	n := 0
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return s[:n], s[n:]
 }
 
 // foreignCase returns the first member whose name is one of names but for its case, or "". Some libraries read
