@@ -5,8 +5,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"sluice/internal/audit"
+	"sluice/internal/channel"
+	"sluice/internal/conda"
 	"sluice/internal/db"
 	"sluice/internal/index"
+	"sluice/internal/trust"
 )
 
 // BenchmarkPublish is one upload's transaction into a channel that holds so many artifacts already, 25 of a
@@ -35,5 +39,40 @@ func BenchmarkPublish(b *testing.B) {
 			}
 			b.ReportMetric(float64(len(s.Pieces[index.Conda])), "pieces")
 		})
+	}
+}
+
+// BenchmarkCandidates finds the publishers that a run may satisfy among so many of the issuer, on SQLite. The figures
+// of the sizes should be alike.
+func BenchmarkCandidates(b *testing.B) {
+	for _, size := range []int{10, 10_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			c := newClock()
+			d, err := db.OpenSQLite(b.Context(), filepath.Join(b.TempDir(), "sluice.db"), c.now)
+			f := newFixture(b, d, err, c)
+			f.addPublishers(b, size)
+			for b.Loop() {
+				found, err := f.Candidates(b.Context(), trust.Candidate{Issuer: issuer, RepositoryKey: "acme/repository-7", RepositoryID: "71", OwnerKey: "acme", OwnerID: "9"})
+				if err != nil || len(found) != 1 {
+					b.Fatalf("%d candidates, %v", len(found), err)
+				}
+			}
+		})
+	}
+}
+
+// addPublishers adds so many publishers, each of another repository, to channels of trust.MaxPublishers each.
+func (f *fixture) addPublishers(t testing.TB, n int) {
+	t.Helper()
+	is := must(trust.NewIssuer("github", ""))(t)
+	for first := 0; first < n; first += trust.MaxPublishers {
+		ch := must(f.CreateChannel(t.Context(), channel.Channel{Name: must(conda.ParseChannel(fmt.Sprintf("many-%d", first)))(t), Visibility: channel.Public}, f.ann.ID, audit.Event{Kind: audit.ChannelCreated}))(t)
+		var changes []trust.Change
+		for i := first; i < min(n, first+trust.MaxPublishers); i++ {
+			spec := trust.PublisherSpec{Owner: "acme", Repository: fmt.Sprintf("repository-%d", i), Workflow: "build.yml"}
+			p := must(trust.NewPublisher(spec, []trust.Issuer{is}, ch.Name, ch.ID, "ann", f.clock.now()))(t)
+			changes = append(changes, trust.Change{Kind: trust.Added, Publisher: p, Event: event(audit.PublisherAdded, p)})
+		}
+		must(f.ChangePublishers(t.Context(), ch.ID, changes))(t)
 	}
 }

@@ -117,9 +117,11 @@ func (db *DB) identityEvents(ctx context.Context, tx *sql.Tx, p trust.Publisher,
 // publisherEvent is an event about a publisher that a run has used.
 func publisherEvent(p trust.Publisher, m trust.Mint) audit.Event {
 	run := m.Token.Run
+	facts := runFacts(run)
+	facts["publisher"] = fmt.Sprint(p.ID)
 	return audit.Event{
 		At: m.Token.CreatedAt, Actor: runActor(run), ChannelID: p.ChannelID, Channel: p.Channel.String(), Subject: run.Repository,
-		Facts: map[string]string{"publisher": fmt.Sprint(p.ID), "repository_id": run.RepositoryID, "owner_id": run.OwnerID},
+		Facts: facts,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sluice/internal/conda"
 	"sluice/internal/fault"
@@ -135,30 +136,40 @@ func (db *DB) ChangePublishers(ctx context.Context, channelID int64, changes []t
 		if err := tx.QueryRowContext(ctx, `SELECT id FROM channel WHERE id = $1`+db.forUpdate, channelID).Scan(&id); err != nil {
 			return fmt.Errorf("lock channel: %w", err)
 		}
+		have, err := publishers(ctx, tx, channelID)
+		if err != nil {
+			return fmt.Errorf("publishers of channel: %w", err)
+		}
 		for _, c := range changes {
-			p, err := db.changePublisher(ctx, tx, c)
+			p, err := db.changePublisher(ctx, tx, have, c)
 			if err != nil {
 				return err
 			}
 			after = append(after, p)
+			have = slices.DeleteFunc(have, func(q trust.Publisher) bool { return q.ID == p.ID })
+			if c.Kind != trust.Removed {
+				have = append(have, p)
+			}
 		}
 		return nil
 	})
 	return after, err
 }
 
-func (db *DB) changePublisher(ctx context.Context, tx *sql.Tx, c trust.Change) (p trust.Publisher, err error) {
-	if c.Kind != trust.Removed {
-		if err := checkOthers(ctx, tx, c); err != nil {
-			return p, err
-		}
-	}
+// changePublisher does one change beside the channel's other publishers.
+func (db *DB) changePublisher(ctx context.Context, tx *sql.Tx, have []trust.Publisher, c trust.Change) (p trust.Publisher, err error) {
 	e := c.Event
 	switch c.Kind {
 	case trust.Added:
+		if err := checkOthers(have, c); err != nil {
+			return p, err
+		}
 		p, err = addPublisher(ctx, tx, c.Publisher)
 		e.Facts["publisher"] = fmt.Sprint(p.ID)
 	case trust.Changed:
+		if err := checkOthers(have, c); err != nil {
+			return p, err
+		}
 		p, err = updatePublisher(ctx, tx, c.Publisher)
 	case trust.Removed:
 		p, err = c.Publisher, db.removePublisher(ctx, tx, c.Publisher)
@@ -170,11 +181,7 @@ func (db *DB) changePublisher(ctx context.Context, tx *sql.Tx, c trust.Change) (
 }
 
 // checkOthers refuses what the channel's other publishers do not allow beside them.
-func checkOthers(ctx context.Context, tx *sql.Tx, c trust.Change) error {
-	have, err := publishers(ctx, tx, c.Publisher.ChannelID)
-	if err != nil {
-		return fmt.Errorf("look for publishers: %w", err)
-	}
+func checkOthers(have []trust.Publisher, c trust.Change) error {
 	for _, other := range have {
 		if other.ID != c.Publisher.ID && other.SameRule(c.Publisher) {
 			return fault.New(fault.Conflict, "Channel %s has this publisher already, number %d.", other.Channel, other.ID)
