@@ -67,8 +67,10 @@ const SessionLife = 14 * 24 * time.Hour
 type Accounts struct {
 	Store  Store
 	Tokens TokenStore
-	Log    audit.Log
-	Now    func() time.Time
+	// Addresses keeps where people get mail.
+	Addresses AddressStore
+	Log       audit.Log
+	Now       func() time.Time
 	// Passwords hashes and compares; NewPasswords bounds how many run at once.
 	Passwords *Passwords
 }

@@ -145,7 +145,7 @@ func hideForeign(admin *kong.Node) {
 // serverOnly reports whether a flag is a setting that does not say where the data is.
 func serverOnly(flag string) bool {
 	return slices.Contains([]string{
-		"listen", "url", "store", "issuer", "audience", "upload-max", "publish-token-life", "shutdown-grace", "stall-timeout",
+		"listen", "url", "store", "issuer", "audience", "mail", "mail-from", "upload-max", "publish-token-life", "shutdown-grace", "stall-timeout",
 		"index-memory", "log-format", "log-level",
 	}, flag)
 }

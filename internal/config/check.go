@@ -24,6 +24,8 @@ func (c Config) Validate() error {
 		c.at("store", checkStore(c.Store)),
 		c.at("issuer", checkIssuers(c.Issuers)),
 		c.at("audience", checkAudiences(c.Audiences)),
+		c.at("mail", c.checkMail()),
+		c.at("mail_from", c.checkMailFrom()),
 		c.at("upload_max", bytesBetween(c.UploadMax, 1<<10, 1<<40)),
 		c.at("publish_token_life", between(c.PublishTokenLife, 5*time.Minute, time.Hour)),
 		c.at("shutdown_grace", between(c.ShutdownGrace, time.Second, time.Hour)),

@@ -36,6 +36,11 @@ type Config struct {
 	Issuers map[string]string
 	// Audiences are accepted in identity tokens besides Audience(). Default none.
 	Audiences []string
+	// Mail is the address of the server that takes mails, smtp://… or smtps://…; it may hold a password (see
+	// MailServer). Default empty: no mails are sent.
+	Mail Secret
+	// MailFrom is the bare address that mails come from; required with Mail.
+	MailFrom string
 	// UploadMax bounds one package, in bytes. Default 5 GiB.
 	UploadMax Bytes
 	// PublishTokenLife is how long a publish token lives, 5 to 60 minutes. Default 30m.

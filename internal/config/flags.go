@@ -26,6 +26,8 @@ type Flags struct {
 	Store            *Text             `name:"store" toml:"store" placeholder:"PLACE" help:"Where packages lie (default: a folder in the data folder; nothing else yet)."`
 	Issuer           map[string]string `name:"issuer" toml:"issuer" mapsep:"," placeholder:"NAME=URL" help:"Identity provider whose tokens are taken; may be given several times and replaces the default (default github=https://token.actions.githubusercontent.com)."`
 	Audience         []string          `name:"audience" toml:"audience" placeholder:"NAME" help:"Another audience to accept in identity tokens; may be given several times (rattler-build before 0.67 and pixi before 0.71 ask for prefix.dev)."`
+	Mail             *Text             `name:"mail" toml:"mail" placeholder:"smtp://…" help:"Server that takes mails, such as smtps://user:password@mail.example.com:465 (default: no mails are sent). Prefer SLUICE_MAIL when it holds a password."`
+	MailFrom         *Text             `name:"mail-from" toml:"mail_from" placeholder:"ADDRESS" help:"Address that mails come from; required with --mail."`
 	UploadMax        *Text             `name:"upload-max" toml:"upload_max" placeholder:"SIZE" help:"Largest package (default 5GiB)."`
 	PublishTokenLife *Text             `name:"publish-token-life" toml:"publish_token_life" placeholder:"TIME" help:"Life of a publish token, 5m to 60m (default 30m)."`
 	ShutdownGrace    *Text             `name:"shutdown-grace" toml:"shutdown_grace" placeholder:"TIME" help:"Time for requests in flight to end at shutdown (default 30s)."`

@@ -15,6 +15,7 @@ func (f Flags) parse(from map[string]string) (Config, error) {
 		Listen: text(f.Listen), URL: text(f.URL), Data: text(f.Data),
 		DB: Secret(text(f.DB)), Store: text(f.Store),
 		Issuers: f.Issuer, Audiences: trimmed(f.Audience),
+		Mail: Secret(text(f.Mail)), MailFrom: text(f.MailFrom),
 		UploadMax:        take(&p, "upload_max", f.UploadMax, ParseBytes),
 		PublishTokenLife: take(&p, "publish_token_life", f.PublishTokenLife, parseDuration),
 		ShutdownGrace:    take(&p, "shutdown_grace", f.ShutdownGrace, parseDuration),

@@ -39,6 +39,8 @@ func (c Config) rows() []row {
 		{key: "store", value: quote(c.Store)},
 		{key: "issuer", value: inlineTable(c.Issuers)},
 		{key: "audience", value: list(c.Audiences)},
+		{key: "mail", value: quote(c.shownMail()), secret: strings.Contains(c.shownMail(), Secret("x").String())},
+		{key: "mail_from", value: quote(c.MailFrom)},
 		{key: "upload_max", value: quote(c.UploadMax.String())},
 		{key: "publish_token_life", value: quote(c.PublishTokenLife.String())},
 		{key: "shutdown_grace", value: quote(c.ShutdownGrace.String())},

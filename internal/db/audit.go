@@ -23,14 +23,17 @@ func (db *DB) appendEvent(ctx context.Context, tx *sql.Tx, e audit.Event) error 
 	if e.RequestID == "" {
 		e.RequestID = audit.Request(ctx)
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO event (at_us, kind, actor_kind, actor, means, channel_id, channel, subject, sentence, code, facts, checks, request_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		micros(e.At), string(e.Kind), string(e.Actor.Kind), e.Actor.Name, e.Actor.Means, e.ChannelID, e.Channel, token.Scrub(e.Subject), token.Scrub(e.Sentence), e.Code, text(e.Facts), text(e.Checks), e.RequestID)
+	e.Subject, e.Sentence = token.Scrub(e.Subject), token.Scrub(e.Sentence)
+	err := tx.QueryRowContext(ctx, `INSERT INTO event (at_us, kind, actor_kind, actor, means, channel_id, channel, subject, sentence, code, facts, checks, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
+		micros(e.At), string(e.Kind), string(e.Actor.Kind), e.Actor.Name, e.Actor.Means, e.ChannelID, e.Channel, e.Subject, e.Sentence, e.Code, text(e.Facts), text(e.Checks), e.RequestID).Scan(&e.ID)
 	if err != nil {
 		return fmt.Errorf("append audit event: %w", err)
 	}
-	return nil
+	return db.tell(ctx, tx, e)
 }
+
+const eventColumns = `e.id, e.at_us, e.kind, e.actor_kind, e.actor, e.means, e.channel_id, e.channel, e.subject, e.sentence, e.code, e.facts, e.checks, e.request_id`
 
 // Events implements audit.Log.
 func (db *DB) Events(ctx context.Context, q audit.Query) ([]audit.Event, error) {
@@ -54,7 +57,7 @@ func (db *DB) Events(ctx context.Context, q audit.Query) ([]audit.Event, error) 
 		}
 		where = append(where, "kind IN ("+strings.Join(marks, ", ")+")")
 	}
-	query := `SELECT id, at_us, kind, actor_kind, actor, means, channel_id, channel, subject, sentence, code, facts, checks, request_id FROM event`
+	query := `SELECT ` + eventColumns + ` FROM event e`
 	if len(where) > 0 {
 		query += ` WHERE ` + strings.Join(where, " AND ")
 	}

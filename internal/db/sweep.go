@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"sluice/internal/mail"
 )
 
 // ShardGrace is how long a superseded shard can still be fetched. libmamba keeps a shard index for 24 hours
@@ -19,7 +21,7 @@ const tokenGrace = 7 * 24 * time.Hour
 const runGrace = 60 * 24 * time.Hour
 
 // Sweep removes what has had its time: spent identity tokens that could not be valid any more, ended
-// sessions and publish tokens, superseded shards. It returns how many rows went.
+// sessions and publish tokens, superseded shards, mails that left or that nobody sends. It returns how many rows went.
 func (db *DB) Sweep(ctx context.Context) (rows int64, err error) {
 	now := db.now()
 	err = db.write(ctx, func(tx *sql.Tx) error {
@@ -33,6 +35,8 @@ func (db *DB) Sweep(ctx context.Context) (rows int64, err error) {
 			{`DELETE FROM publish_token WHERE expires_us < $1`, now.Add(-tokenGrace)},
 			{`DELETE FROM run_use WHERE last_us < $1`, now.Add(-runGrace)},
 			{`DELETE FROM shard WHERE superseded_us < $1`, now.Add(-ShardGrace)},
+			{`DELETE FROM outbox WHERE sent_us < $1`, now.Add(-mail.OnceIn)},
+			{`DELETE FROM outbox WHERE sent_us IS NULL AND created_us < $1`, now.Add(-mail.Keep)},
 		} {
 			res, err := tx.ExecContext(ctx, s.text, micros(s.before))
 			if err != nil {

@@ -1,0 +1,51 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/internal/audit"
+	"sluice/internal/mail"
+)
+
+// Bounds of what Notices reads and gives.
+const (
+	noticesSince = 30 * 24 * time.Hour
+	noticesRead  = 500
+	notices      = 20
+)
+
+// Notices are the events of a channel that its owners are told of, of the last 30 days: at most 20, newest first. Of
+// refusals of one repository for one reason only the newest is among them. Events beyond the newest 500 are not looked at.
+func (db *DB) Notices(ctx context.Context, channelID int64) ([]audit.Event, error) {
+	kinds, coded, codes := mail.Notable()
+	args := []any{channelID, micros(db.now().Add(-noticesSince)), noticesRead, string(coded)}
+	query := `SELECT ` + eventColumns + ` FROM event e WHERE e.channel_id = $1 AND e.at_us > $2
+		AND (e.kind IN (` + marks(&args, kinds) + `) OR e.kind = $4 AND e.code IN (` + marks(&args, codes) + `)) ORDER BY e.id DESC LIMIT $3`
+	found, err := collect(ctx, db.reader, scanEvent, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("notices: %w", err)
+	}
+	var out []audit.Event
+	seen := map[string]bool{}
+	for _, e := range found {
+		t, _ := mail.Tell(e)
+		if len(out) < notices && (t.Once == "" || !seen[t.Once]) {
+			out = append(out, e)
+		}
+		seen[t.Once] = true
+	}
+	return out, nil
+}
+
+// marks adds values to the arguments of a query and returns their places in it.
+func marks[T ~string](args *[]any, values []T) string {
+	var places []string
+	for _, v := range values {
+		*args = append(*args, string(v))
+		places = append(places, fmt.Sprintf("$%d", len(*args)))
+	}
+	return strings.Join(places, ", ")
+}
