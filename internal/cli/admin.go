@@ -25,6 +25,7 @@ type adminCommand struct {
 		Password userPasswordCommand `cmd:"" help:"Give an account a new password, and sign it out everywhere."`
 		Disable  userDisableCommand  `cmd:"" help:"Shut an account: it cannot sign in, and its API tokens are not taken."`
 		Enable   userEnableCommand   `cmd:"" help:"Open a shut account again."`
+		Mail     userMailCommand     `cmd:"" help:"Print, set or remove the mail address of an account."`
 	} `cmd:"" help:"Accounts."`
 	Token struct {
 		Create tokenCreateCommand `cmd:"" help:"Make an API token and print it, once."`
@@ -221,6 +222,6 @@ func openAccounts(ctx context.Context, f configFlags) (adminAccounts, func() err
 	if err != nil {
 		return adminAccounts{}, nil, err
 	}
-	a := &account.Accounts{Store: d.db, Tokens: d.db, Log: d.db, Now: time.Now, Passwords: account.NewPasswords(1)}
+	a := &account.Accounts{Store: d.db, Tokens: d.db, Addresses: d.db, Log: d.db, Now: time.Now, Passwords: account.NewPasswords(1)}
 	return adminAccounts{Accounts: a, data: d}, d.Close, nil
 }

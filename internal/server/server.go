@@ -25,6 +25,7 @@ import (
 	"sluice/internal/db"
 	"sluice/internal/fault"
 	"sluice/internal/index"
+	"sluice/internal/mail"
 	"sluice/internal/publish"
 	"sluice/internal/revoke"
 	"sluice/internal/server/api"
@@ -57,6 +58,7 @@ type Server struct {
 	parts    Parts
 	exchange *trust.Exchange
 	handler  http.Handler
+	mails    *mail.Sender // nil when no mails are sent
 }
 
 // formMargin is what a multipart form adds to the package in it, in bytes.
@@ -81,9 +83,12 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 	s := &Server{
 		parts: p, exchange: exchange,
 		// A password's hash takes 64 MiB; half the cores leave the other half to uploads.
-		Accounts:   &account.Accounts{Store: p.DB, Tokens: p.DB, Log: p.DB, Now: p.Now, Passwords: account.NewPasswords(max(1, runtime.NumCPU()/2))},
+		Accounts:   &account.Accounts{Store: p.DB, Tokens: p.DB, Addresses: p.DB, Log: p.DB, Now: p.Now, Passwords: account.NewPasswords(max(1, runtime.NumCPU()/2))},
 		Channels:   &channel.Channels{Store: p.DB, Now: p.Now},
 		Publishers: &trust.Publishers{Store: p.DB, Issuers: issuers, Now: p.Now},
+	}
+	if via, ok := p.Config.MailServer(); ok {
+		s.mails = &mail.Sender{Outbox: p.DB, SMTP: mail.SMTP{Server: via, From: p.Config.MailFrom}, Site: s.site(issuers), Log: p.Log, Now: p.Now}
 	}
 	s.handler = s.gate().Wrap(requestIDs(s.routes()))
 	return s, nil
@@ -131,6 +136,7 @@ func (s *Server) routes() http.Handler {
 	pages := web.New(web.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
 		Publishers: s.Publishers, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now,
+		Mails: s.mails != nil,
 	})
 	programs := api.New(api.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
@@ -210,12 +216,15 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 // sweepEvery is how often what has had its time is removed.
 const sweepEvery = 10 * time.Minute
 
-// Run does what goes on beside the requests, until ctx ends: it keeps the issuers' keys fresh and sweeps
-// the database. It returns when all of it has ended.
+// Run does what goes on beside the requests, until ctx ends: it keeps the issuers' keys fresh, sweeps the
+// database and sends mails. It returns when all of it has ended.
 func (s *Server) Run(ctx context.Context) {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { s.exchange.Run(ctx) })
 	jobs.Go(func() { s.sweep(ctx) })
+	if s.mails != nil {
+		jobs.Go(func() { s.mails.Run(ctx) })
+	}
 	jobs.Wait()
 }
 

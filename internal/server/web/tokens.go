@@ -29,7 +29,14 @@ func (s *site) showTokens(w http.ResponseWriter, r *http.Request, status int, v 
 	if err != nil {
 		return err
 	}
-	v.User, v.Admin = me.Name, me.Admin
+	v.User, v.Admin, v.Mails = me.Name, me.Admin, s.Mails
+	if v.Mail.Error == "" {
+		to, err := s.Accounts.Addresses.MailAddress(ctx, me.Name)
+		if err != nil {
+			return err
+		}
+		v.Mail = field(to.Reveal())
+	}
 	list, err := s.Accounts.Tokens.APITokens(ctx, me.ID)
 	if err != nil {
 		return err

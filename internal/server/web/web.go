@@ -22,7 +22,7 @@ import (
 	"sluice/internal/trust"
 )
 
-// Deps is what the pages stand on. All fields are required.
+// Deps is what the pages stand on. All fields are required but Mails.
 type Deps struct {
 	// URL is the public address, without a slash at its end.
 	URL string
@@ -34,8 +34,10 @@ type Deps struct {
 	Publishers *trust.Publishers
 	Catalog    *catalog.Catalog
 	Audit      audit.Log
-	Log        *slog.Logger
-	Now        func() time.Time
+	// Mails says that this server sends mails.
+	Mails bool
+	Log   *slog.Logger
+	Now   func() time.Time
 }
 
 // Paths are the patterns, for the server's ServeMux, of everything that New serves. None holds a method.
@@ -100,6 +102,7 @@ func (s *site) routes() map[string]takes {
 
 		page.TokensPath:                  {show: s.tokens, act: s.makeToken},
 		page.TokensPath + "/{id}/revoke": {show: s.askRevoke, act: s.revoke},
+		page.MailPath:                    {act: s.setMail},
 
 		channelPath:                         {show: s.channel},
 		channelPath + "/audit":              {show: s.audit},

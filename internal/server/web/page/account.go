@@ -60,6 +60,9 @@ type TokensView struct {
 	Channels []string
 	// Owned is the name of a channel that the reader may add a trusted publisher to; empty for none.
 	Owned string
+	// Mail is the reader's own mail address. Mails says that this server sends any.
+	Mail  Field
+	Mails bool
 }
 
 // MadeToken is shown once.
@@ -154,6 +157,17 @@ func (t APIToken) reach() string {
 		return "every channel that you can use"
 	}
 	return show(t.Channel)
+}
+
+// asksMail reports whether the page has a form for the mail address: where no mails are sent, only to remove it.
+func (v TokensView) asksMail() bool { return v.Mails || v.Mail.Value != "" || v.Mail.Error != "" }
+
+// mailHelp says what the address is for.
+func (v TokensView) mailHelp() string {
+	if !v.Mails {
+		return "This server sends no mails. Empty removes the address."
+	}
+	return "For mails about the publishers of channels that you own. Only you and administrators see it. Empty stops them."
 }
 
 func (v TokensView) usable(now time.Time) int {

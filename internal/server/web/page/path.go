@@ -17,6 +17,7 @@ const (
 	SignOutPath    = "/sign-out"
 	TokensPath     = "/account/tokens"
 	NewChannelPath = "/account/new-channel"
+	MailPath       = "/account/mail"
 )
 
 const (

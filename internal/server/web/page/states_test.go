@@ -277,11 +277,13 @@ func addChannels(list map[string]templ.Component, me, anyone Frame) {
 	list["channel-no-hit"] = Channel(me, filtered)
 
 	made := tokensView()
+	made.Mails, made.Mail = true, Field{Value: "mara@example.com"}
 	made.Made = &MadeToken{ID: "4", Name: "read-laptop", Secret: "sluice-api-7Qm2xV9tKc4RzB1nHs8LwYd3PfJg6UaEo5TiXk0MhC2bqW"}
 	list["tokens-made"] = Tokens(me, made)
 
 	bad := tokensView()
 	bad.Form = TokenForm{Name: Field{Error: "A token needs a name."}, May: Field{Value: "read,upload"}, Error: "No token was made."}
+	bad.Mails, bad.Mail = true, Field{Value: "mara", Error: "This address cannot be taken."}
 	list["tokens-wrong"] = Tokens(me, bad)
 
 	pinned := packageView()
