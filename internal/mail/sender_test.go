@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/quotedprintable"
 	"net"
@@ -283,10 +284,7 @@ func TestBrokenServers(t *testing.T) {
 	t.Parallel()
 	fine := map[string]string{"EHLO": "250 mail.test", "HELO": "500 no", "NOOP": "250 ok", "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", "RSET": "250 ok", "QUIT": "221 bye"}
 	with := func(word, answer string) map[string]string {
-		m := map[string]string{}
-		for k, v := range fine {
-			m[k] = v
-		}
+		m := maps.Clone(fine)
 		m[word] = answer
 		return m
 	}

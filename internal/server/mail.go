@@ -1,7 +1,7 @@
 package server
 
 import (
-	"strings"
+	"encoding/json"
 
 	"sluice/internal/audit"
 	"sluice/internal/mail"
@@ -10,24 +10,22 @@ import (
 )
 
 // site is what mails say of this server.
-func (s *Server) site(issuers []trust.Issuer) mail.Site {
+func (s *Server) site() mail.Site {
 	return mail.Site{
-		URL: s.parts.Config.URL, Publishers: page.PublishersPath, Audit: page.AuditPath, Account: page.TokensPath,
-		Run: func(e audit.Event) string { return runPage(issuers, e) },
+		URL: s.parts.Config.URL, Publishers: page.PublishersPath, Audit: page.AuditPath, Account: page.TokensPath, Run: runPage,
 	}
 }
 
-// runPage is the page of the run that an event is about, or "". The issuer must be one of ours; its provider builds
-// the address from parts that it checks.
-func runPage(issuers []trust.Issuer, e audit.Event) string {
-	owner, _, _ := strings.Cut(e.Facts["repository"], "/")
-	for _, is := range issuers {
-		if is.URL == e.Facts["issuer"] {
-			return trust.Provenance{
-				Provider: is.Provider.Traits().Name, Issuer: is.URL, Repository: e.Facts["repository"], Owner: owner,
-				RunID: e.Facts["run_id"], RunAttempt: e.Facts["run_attempt"],
-			}.RunURL()
-		}
+// runPage is the page of the run that an event is about, or "". The facts of such an event are the members of the
+// run's provenance; its provider builds the address from parts that it checks.
+func runPage(e audit.Event) string {
+	facts, err := json.Marshal(e.Facts)
+	if err != nil {
+		return "" // strings can always be encoded
 	}
-	return ""
+	var run trust.Provenance
+	if err := json.Unmarshal(facts, &run); err != nil {
+		return ""
+	}
+	return run.RunURL()
 }

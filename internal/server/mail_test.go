@@ -118,13 +118,13 @@ func TestOwnersGetMails(t *testing.T) {
 				t.Errorf("look-alike:\n%s", m)
 			}
 			// What comes next is about the next thing: nothing was sent in between.
-			if err := s.Accounts.SetDisabled(t.Context(), audit.Actor{Kind: audit.Operator}, "bob", false); err != nil {
+			if err := s.Accounts.SetMail(t.Context(), audit.Actor{Kind: audit.Operator}, "bob", "bob.lee@example.com"); err != nil {
 				t.Fatal(err)
 			}
-			if m := p.next(t); !strings.HasPrefix(m, "bob@example.com\n[") || !strings.Contains(m, "] your account was changed\n") {
+			if m := p.next(t); !strings.HasPrefix(m, "bob.lee@example.com\n[") || !strings.Contains(m, "] your account was changed\n") {
 				t.Errorf("account:\n%s", m)
 			}
-			for _, secret := range []string{"ann@example.com", "bob@example.com"} {
+			for _, secret := range []string{"ann@example.com", "bob@example.com", "bob.lee@example.com"} {
 				if strings.Contains(s.Log.String(), secret) {
 					t.Errorf("%s is in the log", secret)
 				}

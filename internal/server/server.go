@@ -88,7 +88,7 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 		Publishers: &trust.Publishers{Store: p.DB, Issuers: issuers, Now: p.Now},
 	}
 	if via, ok := p.Config.MailServer(); ok {
-		s.mails = &mail.Sender{Outbox: p.DB, SMTP: mail.SMTP{Server: via, From: p.Config.MailFrom}, Site: s.site(issuers), Log: p.Log, Now: p.Now}
+		s.mails = &mail.Sender{Outbox: p.DB, SMTP: mail.SMTP{Server: via, From: p.Config.MailFrom}, Site: s.site(), Log: p.Log, Now: p.Now}
 	}
 	s.handler = s.gate().Wrap(requestIDs(s.routes()))
 	return s, nil
