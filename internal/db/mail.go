@@ -60,30 +60,33 @@ func (db *DB) SetMailAddress(ctx context.Context, name string, a address.Address
 
 // tell puts an event that was just written into the outbox of those who are told of it and have an address.
 func (db *DB) tell(ctx context.Context, tx *sql.Tx, e audit.Event) error {
-	t, ok := mail.Tell(e)
-	if !ok {
-		return nil
+	for _, t := range mail.Tell(e) {
+		if err := tellReaders(ctx, tx, t, e); err != nil {
+			return fmt.Errorf("tell an event: %w", err)
+		}
 	}
+	return nil
+}
+
+func tellReaders(ctx context.Context, tx *sql.Tx, t mail.Telling, e audit.Event) error {
 	var once any
 	if t.Once != "" {
 		once = t.Once
 		// What was told long enough ago may be told again.
 		_, err := tx.ExecContext(ctx, `UPDATE outbox SET once = NULL WHERE once = $1 AND created_us <= $2`, once, micros(e.At.Add(-mail.OnceIn)))
 		if err != nil {
-			return fmt.Errorf("tell an event again: %w", err)
+			return err
 		}
 	}
 	const insert = `INSERT INTO outbox (account_id, channel_id, event_id, once, created_us, next_us, tries, claim, error) SELECT a.id, `
 	const values = `, CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($4 AS BIGINT), 0, '', '' FROM account a `
-	const able = ` AND a.mail <> '' AND a.disabled_us IS NULL ON CONFLICT (once, account_id) DO NOTHING`
+	const able = ` AND a.mail <> '' AND a.disabled_us IS NULL ON CONFLICT DO NOTHING`
 	query, who := insert+`m.channel_id`+values+`JOIN member m ON m.account_id = a.id WHERE m.channel_id = $1 AND m.role = 'owner'`+able, any(e.ChannelID)
 	if t.To == mail.Account {
 		query, who = insert+`NULL`+values+`WHERE a.name = $1`+able, t.Account
 	}
-	if _, err := tx.ExecContext(ctx, query, who, e.ID, once, micros(e.At)); err != nil {
-		return fmt.Errorf("tell an event: %w", err)
-	}
-	return nil
+	_, err := tx.ExecContext(ctx, query, who, e.ID, once, micros(e.At))
+	return err
 }
 
 // mayStillKnow says of a row of outbox o that its account is to be told.

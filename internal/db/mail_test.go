@@ -125,6 +125,16 @@ func TestWhoIsTold(t *testing.T) {
 		revoked.Actor.Name = "ann"
 		f.append(t, revoked)
 		f.wants(t, "cid: revoked")
+
+		// A token that was found is one event for its account and one for each channel. Who is both reads each once.
+		found := audit.Event{Kind: audit.APITokenRevoked, Subject: "bob/laptop", Sentence: "found", Actor: audit.Actor{Kind: audit.Anonymous}}
+		f.append(t, found)
+		found.ChannelID, found.Channel, found.Sentence = f.channel.ID, "forge", "found in forge"
+		f.append(t, found)
+		f.wants(t, "ann: found in forge", "bob: found, found in forge")
+		f.clock.advance(time.Second)
+		f.append(t, found)
+		f.wants(t, "ann: found in forge", "bob: found in forge")
 	})
 }
 

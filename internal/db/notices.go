@@ -20,10 +20,11 @@ const (
 // Notices are the events of a channel that its owners are told of, of the last 30 days: at most 20, newest first. Of
 // refusals of one repository for one reason only the newest is among them. Events beyond the newest 500 are not looked at.
 func (db *DB) Notices(ctx context.Context, channelID int64) ([]audit.Event, error) {
-	kinds, coded, codes := mail.Notable()
-	args := []any{channelID, micros(db.now().Add(-noticesSince)), noticesRead, string(coded)}
+	n := mail.ToOwners()
+	args := []any{channelID, micros(db.now().Add(-noticesSince)), noticesRead, string(audit.Anonymous)}
 	query := `SELECT ` + eventColumns + ` FROM event e WHERE e.channel_id = $1 AND e.at_us > $2
-		AND (e.kind IN (` + marks(&args, kinds) + `) OR e.kind = $4 AND e.code IN (` + marks(&args, codes) + `)) ORDER BY e.id DESC LIMIT $3`
+		AND (e.kind IN (` + marks(&args, n.Kinds) + `) OR e.kind IN (` + marks(&args, n.Coded) + `) AND e.code IN (` + marks(&args, n.Codes) + `)
+		OR e.kind IN (` + marks(&args, n.Found) + `) AND e.actor_kind = $4) ORDER BY e.id DESC LIMIT $3`
 	found, err := collect(ctx, db.reader, scanEvent, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("notices: %w", err)
@@ -31,13 +32,23 @@ func (db *DB) Notices(ctx context.Context, channelID int64) ([]audit.Event, erro
 	var out []audit.Event
 	seen := map[string]bool{}
 	for _, e := range found {
-		t, _ := mail.Tell(e)
-		if len(out) < notices && (t.Once == "" || !seen[t.Once]) {
+		once := onceOf(e)
+		if len(out) < notices && (once == "" || !seen[once]) {
 			out = append(out, e)
 		}
-		seen[t.Once] = true
+		seen[once] = true
 	}
 	return out, nil
+}
+
+// onceOf is the same for events of which owners are shown the newest; "" for all others.
+func onceOf(e audit.Event) string {
+	for _, t := range mail.Tell(e) {
+		if t.To == mail.Owners {
+			return t.Once
+		}
+	}
+	return ""
 }
 
 // marks adds values to the arguments of a query and returns their places in it.

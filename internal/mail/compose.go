@@ -39,8 +39,8 @@ func (s Site) host() string {
 func (s Site) subject(l Letter) string {
 	channels := channelsOf(l.Events)
 	what := fmt.Sprintf("%d notices", len(l.Events)+l.More)
-	if r, ok := ruleFor(l.Events[0]); ok && len(l.Events)+l.More == 1 {
-		what = r.what
+	if i := slices.IndexFunc(rules(), func(r rule) bool { return r.means(l.Events[0]) }); i >= 0 && len(l.Events)+l.More == 1 {
+		what = rules()[i].what
 	}
 	if len(channels) == 1 && l.More == 0 && !slices.ContainsFunc(l.Events, func(e audit.Event) bool { return e.Channel == "" }) {
 		what = channels[0] + ": " + what

@@ -142,7 +142,7 @@ func TestSeveralEventsAreOneMail(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		w.happens(t, audit.Event{Kind: audit.APITokenRevoked, Subject: "ann/laptop", Sentence: `revoked the API token "laptop"`, Actor: audit.Actor{Kind: audit.Operator, Means: "command line"}})
-		if got := w.mails(t); len(got) != 1 || subject(t, got[0]) != "[conda.example.com] an API token of yours was revoked" || !strings.Contains(got[0].body, "by the operator, command line") {
+		if got := w.mails(t); len(got) != 1 || subject(t, got[0]) != "[conda.example.com] an API token was revoked" || !strings.Contains(got[0].body, "by the operator, command line") {
 			t.Errorf("%+v", got)
 		}
 	})

@@ -15,12 +15,12 @@ CREATE TABLE outbox (
   claim      TEXT NOT NULL,
   error      TEXT NOT NULL,
   sent_us    INTEGER,
-  UNIQUE (once, account_id)
+  UNIQUE (once, account_id),
+  UNIQUE (event_id, account_id)
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (next_us) WHERE sent_us IS NULL;
 CREATE INDEX outbox_sent ON outbox (account_id, sent_us);
 CREATE INDEX outbox_claim ON outbox (claim);
-CREATE INDEX outbox_event ON outbox (event_id);
 CREATE INDEX outbox_channel ON outbox (channel_id) WHERE channel_id IS NOT NULL;
 
 -- Refusals by their reason, for what a channel's owners are shown of them.
