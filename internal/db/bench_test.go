@@ -66,7 +66,7 @@ func (f *fixture) addPublishers(t testing.TB, n int) {
 	t.Helper()
 	is := must(trust.NewIssuer("github", ""))(t)
 	for first := 0; first < n; first += trust.MaxPublishers {
-		ch := must(f.CreateChannel(t.Context(), channel.Channel{Name: must(conda.ParseChannel(fmt.Sprintf("many-%d", first)))(t), Visibility: channel.Public}, f.ann.ID, audit.Event{Kind: audit.ChannelCreated}))(t)
+		ch := must(f.CreateChannel(t.Context(), channel.Channel{Name: must(conda.ParseChannel(fmt.Sprintf("many-%d", first)))(t), Visibility: channel.Public, CreatedAt: f.clock.now()}, f.ann.ID, audit.Event{Kind: audit.ChannelCreated}))(t)
 		var changes []trust.Change
 		for i := first; i < min(n, first+trust.MaxPublishers); i++ {
 			spec := trust.PublisherSpec{Owner: "acme", Repository: fmt.Sprintf("repository-%d", i), Workflow: "build.yml"}
