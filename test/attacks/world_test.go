@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -294,6 +295,14 @@ func read(t *testing.T, path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func readAll(r io.Reader) string {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return err.Error()
 	}
 	return string(b)
 }

@@ -66,7 +66,7 @@ func (a *answer) Write(b []byte) (int, error) { return len(b), nil }
 // readBody reads the body of a method that has one. Its media type must say JSON: a form of another site's
 // page cannot say that without asking first.
 func readBody(r *http.Request) ([]byte, error) {
-	if r.Method != http.MethodPost && r.Method != http.MethodPut || r.Body == nil {
+	if r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodPatch || r.Body == nil {
 		return nil, nil
 	}
 	if r.ContentLength > MaxBody {
