@@ -141,7 +141,7 @@ func oracle(r Rule, p Provenance) bool {
 	}
 	names := fold(r.Owner) == fold(parts[0]) && fold(r.Repository) == fold(parts[1])
 	repository := r.RepositoryID == p.RepositoryID || r.RepositoryID == "" && names
-	owner := r.OwnerID == p.OwnerID || r.OwnerID == "" && names
+	owner := r.OwnerID == p.OwnerID || r.OwnerID == "" && fold(r.Owner) == fold(parts[0])
 	at := p.Ref
 	if at == "" {
 		at = p.SHA

@@ -38,7 +38,7 @@ func matchGlob(glob, s string) bool {
 			row[0] = false
 			glob = glob[1:]
 		default:
-			for i := range s {
+			for i := range len(s) {
 				row[i+1] = row[i+1] || row[i] && (stars == 2 || s[i] != '/')
 			}
 			glob = glob[stars:]
