@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -100,6 +101,43 @@ func FuzzParseObject(f *testing.F) {
 			t.Fatalf("%q: read %v, another reader has %v, valid %v", data, got, other, valid)
 		case err != nil && valid && !slices.ContainsFunc([]string{"twice", "deeper", "more than", "half a character", "NUL"}, func(s string) bool { return strings.Contains(err.Error(), s) }):
 			t.Fatalf("%q: refused: %v", data, err)
+		}
+	})
+}
+
+// FuzzParseKeys: whatever an issuer serves, what is kept of it are strong public keys with names.
+func FuzzParseKeys(f *testing.F) {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		f.Fatal(err)
+	}
+	n := base64.RawURLEncoding.EncodeToString(k.N.Bytes())
+	for _, s := range []string{
+		`{"keys":[{"kty":"RSA","kid":"a","n":"` + n + `","e":"AQAB"}]}`, `{"keys":[{"kty":"RSA","kid":"a","use":"enc","n":"` + n + `","e":"AQAB"},{"kty":"oct","kid":"b","k":"c2VjcmV0"}]}`,
+		`{"keys":[{"kty":"RSA","kid":"a","n":"` + n + `","e":"Aw"}]}`, `{"keys":[{"kty":"EC","kid":"a","crv":"P-256","x":"AA","y":"AA"}]}`, `{"keys":[]}`, `{"keys":null}`, `{}`, `[]`, `{"keys":[7]}`,
+		`{"keys":[{"kty":"OKP","kid":"a","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"AA"}]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		keys, skipped, err := parseKeys(data)
+		if err != nil {
+			if len(keys)+len(skipped) > 0 {
+				t.Fatalf("%d keys and %d skipped beside %v", len(keys), len(skipped), err)
+			}
+			return
+		}
+		if n := len(keys) + len(skipped); n == 0 || n > maxKeys {
+			t.Fatalf("%d keys and no error", n)
+		}
+		for _, k := range keys {
+			family, err := strongFamily(k.key)
+			if err != nil || family != k.family || k.id == "" || !slices.Contains(slices.Collect(maps.Values(families)), family) {
+				t.Fatalf("kept %+v, %v", k, err)
+			}
+			if k.fits(k.id, "none") || k.fits(k.id, "HS256") {
+				t.Fatalf("%+v fits a symmetric algorithm", k)
+			}
 		}
 	})
 }

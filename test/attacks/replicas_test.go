@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -187,6 +188,27 @@ func TestReplicas(t *testing.T) {
 				return false
 			}
 			return true
+		})
+		t.Run("94 in what the programs said, and in their data", func(t *testing.T) {
+			secrets := []string{r.key}
+			minted.Range(func(identity, publish any) bool {
+				secrets = append(secrets, identity.(string), publish.(string))
+				return true
+			})
+			places := map[string]string{}
+			for i, s := range r.servers {
+				places[fmt.Sprint("output of server ", i)], places[fmt.Sprint("log of server ", i)] = s.Out(), s.Log()
+				for path, content := range dataOf(t, s.Data) {
+					places[fmt.Sprint(path, " of server ", i)] = content
+				}
+			}
+			for place, content := range places {
+				for _, secret := range secrets {
+					if strings.Contains(content, secret[len(secret)-30:]) {
+						t.Fatalf("a token is in the %s", place)
+					}
+				}
+			}
 		})
 	})
 }
