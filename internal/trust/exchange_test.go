@@ -447,6 +447,8 @@ func TestUnknownIssuers(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Issuers = []Issuer{github} })
 	for _, tt := range []struct{ iss, fragment string }{
 		{"https://evil.example", "--issuer github=https://evil.example"},
+		{"https://gitlab.acme.dev", "--issuer gitlab=https://gitlab.acme.dev"},
+		{"https://codeberg.org/api/actions", "--issuer forgejo=https://codeberg.org/api/actions"},
 		{"https://evil.example", "token comes from https://evil.example, the server at " + serverURL + " trusts https://token.actions.githubusercontent.com"},
 		{github.URL + "/", "spelling must be exactly " + github.URL},
 		{"https://Token.Actions.GitHubUserContent.com", "spelling must be exactly"},

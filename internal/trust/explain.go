@@ -117,10 +117,10 @@ func (x *Exchange) unknownIssuer(got string) error {
 		" trusts "+cut(list(known, "and"), 160), do)
 }
 
-// providerOf guesses the kind of an issuer for the operator's flag: that of a configured one above it, else
-// that of the first.
+// providerOf guesses the kind of an issuer for the operator's flag: that of a configured one above it, else the one
+// that its address looks like.
 func (x *Exchange) providerOf(issuer string) string {
-	name := provider.All()[0].Traits().Name
+	name := provider.Likely(issuer)
 	for _, is := range x.cfg.Issuers {
 		if strings.HasPrefix(issuer, is.URL+"/") {
 			name = is.Provider.Traits().Name

@@ -28,6 +28,9 @@ func (p Publisher) Allowing(run Provenance) (Publisher, error) {
 			return p, no("its " + d.Field + " is " + value(d.Got, shownLen))
 		}
 	}
+	for _, d := range provider.Match(service, p.Rule, run).Differences() {
+		return p, no("no rule changes that its " + d.Field + " is " + value(d.Got, shownLen))
+	}
 	return p, nil
 }
 

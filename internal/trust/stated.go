@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/internal/fault"
+	"sluice/internal/trust/provider"
 )
 
 // stated is what a token states of itself: when, for whom, once.
@@ -27,7 +28,7 @@ func (x *Exchange) checkStated(t *idToken, is *issuerKeys, now time.Time) (state
 	if s.expires, err = x.checkTimes(t, is, now); err != nil {
 		return s, err
 	}
-	if s.audience, err = x.checkAudience(t); err != nil {
+	if s.audience, err = x.checkAudience(t, is.Provider.Traits()); err != nil {
 		return s, err
 	}
 	if s.jti, err = checkJTI(t, is.Provider.Traits().NeedsJTI); err != nil {
@@ -107,7 +108,7 @@ func timeClaim(t *idToken, name string, required bool) (time.Time, error) {
 
 // checkAudience wants exactly one audience that is byte for byte one of ours. A token with a second audience
 // could be used at that other service as well.
-func (x *Exchange) checkAudience(t *idToken) (string, error) {
+func (x *Exchange) checkAudience(t *idToken, traits provider.Traits) (string, error) {
 	aud := t.claims["aud"]
 	if many, ok := aud.([]any); ok && len(many) == 1 {
 		aud = many[0]
@@ -121,7 +122,10 @@ func (x *Exchange) checkAudience(t *idToken) (string, error) {
 		got = "no single audience"
 	}
 	do := "Ask the CI service for a token with exactly that audience"
-	if s == legacyAudience {
+	switch {
+	case traits.AudienceHint != nil:
+		do = traits.AudienceHint(x.cfg.Audiences[0])
+	case s == legacyAudience:
 		do = "rattler-build before 0.67 and pixi before 0.71 always ask for prefix.dev: update the client, or let the operator accept it with --audience prefix.dev"
 	}
 	return "", refuse(fault.WrongAudience, "Audience does not match",

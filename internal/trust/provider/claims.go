@@ -1,6 +1,10 @@
 package provider
 
-import "sluice/internal/fault"
+import (
+	"cmp"
+
+	"sluice/internal/fault"
+)
 
 // maxClaim bounds one claim that Sluice reads, in bytes. A git ref may be 1 KiB long on some servers; what is
 // longer is no name of anything.
@@ -9,6 +13,9 @@ const maxClaim = 1500
 // reader takes single claims, and keeps the first refusal.
 type reader struct {
 	claims Claims
+	// update is how a claim that is missing comes into the token, where there is more to say than that an old server
+	// must be updated.
+	update string
 	err    error
 }
 
@@ -17,7 +24,7 @@ func (r *reader) required(into *string, name string, ok func(string) bool) {
 	r.optional(into, name, ok)
 	if r.err == nil && *into == "" {
 		r.err = fault.New(fault.MissingClaim, "Claim is missing [%s]: the token has no %s, without which no publisher can be compared. "+
-			"Use a token straight from the CI service; an old server of it must be updated.", fault.MissingClaim, name)
+			"Use a token straight from the CI service; %s.", fault.MissingClaim, name, cmp.Or(r.update, "an old server of it must be updated"))
 	}
 }
 
@@ -73,7 +80,7 @@ func jsonType(v any) string {
 	return "a number"
 }
 
-// foldEqual compares as GitHub compares names: ASCII letters without case, everything else byte for byte.
+// foldEqual compares as the services compare names: ASCII letters without case, everything else byte for byte.
 // strings.EqualFold would take the Kelvin sign for k.
 func foldEqual(a, b string) bool {
 	if len(a) != len(b) {

@@ -41,7 +41,8 @@ func Match(p Provider, r Rule, run Provenance) Verdict {
 		return v
 	}
 	t := p.Traits()
-	v.Points = slices.Concat(v.Points, matchEnvironment(t, r, run), matchRef(t, r, run), matchEvent(t, r, run), matchRunner(t, r, run))
+	// What no rule could allow comes first.
+	v.Points = slices.Concat(matchSource(run), v.Points, matchEnvironment(t, r, run), matchRef(t, r, run), matchEvent(t, r, run), matchRunner(t, r, run))
 	return v
 }
 
@@ -122,6 +123,12 @@ func matchRunner(t Traits, r Rule, run Provenance) []Point {
 		}
 		out = append(out, p)
 	}
+	return out
+}
+
+// matchSource refuses runs whose code or whose commands are not the repository's.
+func matchSource(run Provenance) []Point {
+	var out []Point
 	if run.Fork != "" {
 		out = append(out, Point{Field: "fork", Code: fault.ForkPipeline, Claim: "job_project_path", Got: run.Fork, Want: run.Repository, Final: true,
 			Hint: "The pipeline runs a fork's code: publish from a pipeline of the project's own branches or tags"})

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"cmp"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ func (github) Traits() Traits {
 	return Traits{
 		Name: "github", Title: "GitHub Actions",
 		Issuer:     "https://token.actions.githubusercontent.com",
+		Marks:      []string{"https://token.actions.", "/_services/token"},
 		Algorithms: []string{"RS256"},
 		// Tokens live five minutes as documented; three times that leaves room without inviting hoarding.
 		MaxLifetime: 15 * time.Minute,
@@ -121,7 +121,7 @@ func githubSite(issuer string) string {
 	if err != nil {
 		return ""
 	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) {
+	if local(u) {
 		return "http://" + u.Host
 	}
 	tenant, residency := strings.CutPrefix(u.Host, "token.actions.")

@@ -24,7 +24,7 @@ func (github) Normalise(r Rule) (Rule, []Problem) {
 	if !githubFile(r.Workflow) {
 		out = append(out, Problem{"workflow", r.Workflow, "the name of a file in .github/workflows that ends in .yml or .yaml" + plainNote(r.Workflow)})
 	}
-	return r, out
+	return r, append(out, badIDs(r)...)
 }
 
 // plainNote says what is wrong with characters that look right, or stand for many names.
@@ -43,18 +43,22 @@ func plainNote(s string) string {
 // githubFullName finds owner and repository in the two fields, either of which may hold both. Where the fields
 // contradict each other they stay as they are, and fail.
 func githubFullName(owner, repo string) (string, string) {
-	owner, repo = githubPath(owner), githubPath(repo)
-	if o, r, ok := githubPair(repo); ok && (owner == "" || foldEqual(owner, o) || owner == repo) {
+	return pair(githubPath(owner), githubPath(repo))
+}
+
+// pair finds owner and repository in two paths, for services whose owners' names hold no slash.
+func pair(owner, repo string) (string, string) {
+	if o, r, ok := pathPair(repo); ok && (owner == "" || foldEqual(owner, o) || owner == repo) {
 		return o, r
 	}
-	if o, r, ok := githubPair(owner); ok && (repo == "" || foldEqual(repo, r)) {
+	if o, r, ok := pathPair(owner); ok && (repo == "" || foldEqual(repo, r)) {
 		return o, r
 	}
 	return owner, strings.TrimSuffix(repo, ".git")
 }
 
-// githubPair takes the first two parts of a path: a page below the repository stands for the repository.
-func githubPair(path string) (owner, repo string, ok bool) {
+// pathPair takes the first two parts of a path: a page below the repository stands for the repository.
+func pathPair(path string) (owner, repo string, ok bool) {
 	owner, rest, ok := strings.Cut(path, "/")
 	repo, _, _ = strings.Cut(rest, "/")
 	return owner, strings.TrimSuffix(repo, ".git"), ok
@@ -99,7 +103,7 @@ func githubOwner(s string) bool {
 }
 
 func githubRepo(s string) bool {
-	return s != "." && s != ".." && within(s, 100, func(c byte) bool { return alnum(c) || c == '-' || c == '_' || c == '.' })
+	return s != "." && s != ".." && !strings.HasSuffix(s, ".git") && within(s, 100, func(c byte) bool { return alnum(c) || c == '-' || c == '_' || c == '.' })
 }
 
 // githubFile: a plain file name that Actions would take for a workflow. It may hold '@' and blanks.

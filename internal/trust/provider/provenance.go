@@ -48,7 +48,8 @@ type Provenance struct {
 	Runner string `json:"runner,omitempty"`
 	// JobID finds the job within the run, for services whose logs are pages of jobs.
 	JobID string `json:"job_id,omitempty"`
-	// Fork is where the job ran, when that is another repository than the one whose code it ran.
+	// Fork is where the job ran, when that is another repository than the one whose code it ran; "(not told)" when it
+	// may be another, and the token is silent.
 	Fork string `json:"fork,omitempty"`
 	// Shell is "true" when a person could type into the job.
 	Shell string `json:"shell,omitempty"`
@@ -94,11 +95,15 @@ func (p Provenance) Sentence() string {
 	return s
 }
 
-// Byline is the part of Sentence that names the run: "build.yml of acme/forge, run 1234 attempt 1".
+// Byline is the part of Sentence that names the run: "build.yml of acme/forge, run 1234 attempt 1". Where the service
+// does not count attempts there is none.
 func (p Provenance) Byline() string {
 	s := cmp.Or(p.Workflow, "a run") + " of " + p.Repository
 	if n := cmp.Or(p.RunNumber, p.RunID); n != "" {
-		s += ", run " + n + " attempt " + cmp.Or(p.RunAttempt, "1")
+		s += ", run " + n
+		if p.RunAttempt != "" {
+			s += " attempt " + p.RunAttempt
+		}
 	}
 	return s
 }

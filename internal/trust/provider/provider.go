@@ -8,6 +8,7 @@ package provider
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"sluice/internal/fault"
@@ -42,6 +43,8 @@ type Traits struct {
 	Title string
 	// Issuer is the address of the public service's issuer; empty when every instance is somebody's own.
 	Issuer string
+	// Marks are pieces of an issuer's address by which it is likely an instance of the service: for hints alone.
+	Marks []string
 	// JWKSURI is where the public service's keys are, when that is another host than the issuer's.
 	JWKSURI string
 	// Algorithms are the JWS algorithms (RFC 7518 §3.1) that its tokens are signed with.
@@ -70,6 +73,9 @@ type Traits struct {
 	Reusable bool
 	// OwnerWide says that a rule may mean every repository of an owner.
 	OwnerWide bool
+	// AudienceHint says where a job names the audience that its token is for, as a sentence without a stop; nil where
+	// clients name it by themselves.
+	AudienceHint func(audience string) string
 }
 
 // claim is the service's own name of what Provenance calls name.
@@ -208,7 +214,7 @@ type Point struct {
 type Links struct{ Run, Commit, Workflow, Repository string }
 
 // All returns the kinds of CI services that this version knows, in the order in which forms offer them.
-func All() []Provider { return []Provider{github{}} }
+func All() []Provider { return []Provider{github{}, gitlab{}, forgejo{}} }
 
 // ByName returns the provider of that name, and false when there is none.
 func ByName(name string) (Provider, bool) {
@@ -218,4 +224,14 @@ func ByName(name string) (Provider, bool) {
 		return nil, false
 	}
 	return all[i], true
+}
+
+// Likely is the name of the service of which an unknown issuer is likely one, for a hint to the operator; that of the
+// first where nothing tells.
+func Likely(issuer string) string {
+	all := All()
+	i := slices.IndexFunc(all, func(p Provider) bool {
+		return slices.ContainsFunc(p.Traits().Marks, func(mark string) bool { return strings.Contains(issuer, mark) })
+	})
+	return all[max(i, 0)].Traits().Name
 }

@@ -42,3 +42,14 @@ func compareOwner(r Rule, p Provenance) Verdict {
 	}
 	return Verdict{Code: fault.NoPublisher}
 }
+
+// badIDs are the problems of ids that somebody typed, for services whose ids are decimal.
+func badIDs(r Rule) []Problem {
+	var out []Problem
+	for _, slot := range []Slot{OwnerIDSlot, RepositoryIDSlot} {
+		if id := slot.Get(r); id != "" && !digits(id) {
+			out = append(out, Problem{string(slot), id, "a number of decimal digits, as the service has it"})
+		}
+	}
+	return out
+}
