@@ -25,6 +25,7 @@ import (
 	"sluice/internal/server/reply"
 	"sluice/internal/server/web/page"
 	bearer "sluice/internal/token"
+	"sluice/internal/trust/provider"
 )
 
 const root = ".."
@@ -138,6 +139,36 @@ func codes(t *testing.T) []fault.Code {
 		return true
 	})
 	return found
+}
+
+// What a publisher of a service is made of, and which events it takes or warns of, stands in the service's section. That of
+// GitHub is the document.
+func TestEveryServiceIsExplained(t *testing.T) {
+	t.Parallel()
+	whole := read(t, "docs/publishers.md")
+	for _, service := range provider.All() {
+		traits, text := service.Traits(), whole
+		if traits.Name != "github" {
+			_, text, _ = strings.Cut(whole, "\n## "+traits.Title+"\n")
+			text, _, _ = strings.Cut(text, "\n## ")
+			for event := range traits.Risky {
+				traits.Events = append(traits.Events, event)
+			}
+		}
+		for _, f := range traits.Fields {
+			if !strings.Contains(text, "\n| "+f.Label+" |") {
+				t.Errorf("%s: no row for the field %s", traits.Title, f.Label)
+			}
+		}
+		for _, event := range traits.Events {
+			if !strings.Contains(text, "`"+event+"`") {
+				t.Errorf("%s: the event %s is not named", traits.Title, event)
+			}
+		}
+		if !strings.Contains(read(t, "docs/operating.md"), "`"+traits.Name+"=https://") {
+			t.Errorf("docs/operating.md has no issuer of %s", traits.Title)
+		}
+	}
 }
 
 // Each code has one row, with the status that clients see, and no row has a code that is not there.
