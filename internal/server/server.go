@@ -140,7 +140,7 @@ func (s *Server) routes() http.Handler {
 	})
 	programs := api.New(api.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
-		Publishers: s.Publishers, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Now: s.parts.Now,
+		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Now: s.parts.Now,
 		Audiences: s.parts.Config.AllAudiences(), Issuers: s.issuers,
 	})
 	std := &oauth.OAuth{URL: s.parts.Config.URL, Exchange: s.exchange, Revocations: revoke.New(s.parts.DB, s.parts.Now)}

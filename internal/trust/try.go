@@ -40,21 +40,24 @@ func (r Result) Granted() bool { return r.Verdict.Granted() && r.End == nil }
 
 // Try holds what was pasted against publishers of one channel: an identity token, or the JSON object of its
 // claims. A claims object may lack iss; issuer then says whose they are, and it may be empty when only one is
-// configured. Errors are refusals of what cannot be read at all.
+// configured. Why a token would be refused is no error but a Problem. Errors: fault.InvalidField and fault.TooLarge
+// for claims that are none.
 func (x *Exchange) Try(ctx context.Context, pasted, issuer string, publishers []Publisher) (Trial, error) {
 	pasted = strings.TrimSpace(pasted)
 	if strings.HasPrefix(pasted, "{") {
 		return x.tryClaims(pasted, issuer, publishers)
 	}
+	var out Trial
 	t, err := parseToken(pasted)
 	if err != nil {
-		return Trial{}, err
+		err = out.note(err)
+		return out, err
 	}
 	k, ok := x.issuers[t.issuer]
 	if !ok {
-		return Trial{}, x.unknownIssuer(t.issuer)
+		err = out.note(x.unknownIssuer(t.issuer))
+		return out, err
 	}
-	var out Trial
 	if err := x.tryToken(ctx, &out, t, k); err != nil {
 		return out, err
 	}
@@ -64,29 +67,31 @@ func (x *Exchange) Try(ctx context.Context, pasted, issuer string, publishers []
 
 // tryToken notes everything that is wrong with the token itself.
 func (x *Exchange) tryToken(ctx context.Context, out *Trial, t *idToken, k *issuerKeys) error {
-	note := func(err error) error {
-		if f, ok := errors.AsType[*fault.Error](err); ok {
-			out.Problems = append(out.Problems, f)
-			return nil
-		}
-		return err
-	}
 	if err := t.checkHeader(k.Issuer); err != nil {
-		return note(err)
+		return out.note(err)
 	}
 	if _, err := x.checkStated(t, k, x.cfg.Now()); err != nil {
-		if err := note(err); err != nil {
+		if err := out.note(err); err != nil {
 			return err
 		}
 	}
 	keys, err := k.find(ctx, t.keyID, t.alg)
 	if err != nil {
-		return note(err)
+		return out.note(err)
 	}
 	if out.Proven = verifySignature(t, keys); !out.Proven {
-		return note(badSignature(k))
+		return out.note(badSignature(k))
 	}
 	return nil
+}
+
+// note keeps a refusal as a problem, and returns any other error.
+func (t *Trial) note(err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		t.Problems = append(t.Problems, f)
+		return nil
+	}
+	return err
 }
 
 func (x *Exchange) tryClaims(pasted, issuer string, publishers []Publisher) (Trial, error) {
@@ -103,11 +108,12 @@ func (x *Exchange) tryClaims(pasted, issuer string, publishers []Publisher) (Tri
 	if issuer == "" && len(x.cfg.Issuers) == 1 {
 		issuer = x.cfg.Issuers[0].URL
 	}
+	var out Trial
 	k, ok := x.issuers[issuer]
 	if !ok {
-		return Trial{}, x.unknownIssuer(issuer)
+		err := out.note(x.unknownIssuer(issuer))
+		return out, err
 	}
-	var out Trial
 	err = x.tryRun(&out, k, claims, publishers)
 	return out, err
 }
@@ -116,11 +122,8 @@ func (x *Exchange) tryRun(out *Trial, k *issuerKeys, claims provider.Claims, pub
 	run, err := k.Provider.Read(claims)
 	run.Issuer = k.URL
 	out.Run = run
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		out.Problems = append(out.Problems, f)
-		return nil
-	} else if err != nil {
-		return err
+	if err != nil {
+		return out.note(err)
 	}
 	for _, c := range x.compareAll(k.Provider, publishers, run, x.cfg.Now()) {
 		out.Results = append(out.Results, Result{Publisher: c.Publisher, Verdict: c.Verdict, End: c.end})

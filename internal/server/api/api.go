@@ -41,6 +41,7 @@ type Deps struct {
 	Channels   *channel.Channels
 	Accounts   *account.Accounts
 	Publishers *trust.Publishers
+	Exchange   Trier
 	Catalog    *catalog.Catalog
 	Audit      audit.Log
 	Now        func() time.Time
@@ -82,6 +83,7 @@ func (s *service) routes() {
 	s.channelRoutes()
 	s.memberRoutes()
 	s.publisherRoutes()
+	s.tryRoute()
 	s.providerRoutes()
 	s.packageRoutes()
 	s.auditRoutes()

@@ -75,6 +75,7 @@ func TestDocumentListsEveryRoute(t *testing.T) {
 		"POST /api/v1/channels",
 		"POST /api/v1/channels/{channel}/exists",
 		"POST /api/v1/channels/{channel}/trusted-publishers",
+		"POST /api/v1/channels/{channel}/trusted-publishers/try",
 		"POST /api/v1/tokens",
 		"POST /api/v1/users",
 		"PUT /api/v1/channels/{channel}/members/{name}",

@@ -96,9 +96,9 @@ func field(location string) string {
 	return name
 }
 
-// shown is a value that was sent, for its sender: plain ones only, and never a password.
+// shown is a value that was sent, for its sender: plain ones only, and never a secret.
 func shown(where string, v any) string {
-	if where == "password" {
+	if where == "password" || where == "token" || where == "claims" {
 		return ""
 	}
 	switch v.(type) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -70,6 +71,10 @@ func newWorld(t *testing.T) *world {
 			return []Issuer{{Provider: "github", Issuer: "https://token.actions.githubusercontent.com", Usable: true, Keys: 2, FetchedAt: now, ClockSkew: 1.5}}
 		},
 	}
+	deps.Exchange = must(trust.NewExchange(t.Context(), trust.Config{
+		URL: deps.URL, Audiences: []string{"conda.example.org"}, Issuers: deps.Publishers.Issuers, Store: d, Refusals: d,
+		Log: slog.New(slog.DiscardHandler), Now: clock, Transport: http.NewFileTransport(http.Dir(t.TempDir())), // nobody there
+	}))(t)
 	w.service = newService(deps, w.mux)
 	w.api = New(deps)
 	w.people(t, deps)
