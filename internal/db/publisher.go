@@ -102,13 +102,10 @@ func (db *DB) Candidates(ctx context.Context, c trust.Candidate) ([]trust.Publis
 
 // Publishers implements trust.PublisherStore.
 func (db *DB) Publishers(ctx context.Context, channelID int64) ([]trust.Publisher, error) {
-	return publishers(ctx, db.reader, channelID)
+	return collect(ctx, db.reader, scanPublisher, publishersOfChannel, channelID)
 }
 
-func publishers(ctx context.Context, q queryer, channelID int64) ([]trust.Publisher, error) {
-	return collect(ctx, q, scanPublisher,
-		`SELECT `+publisherColumns+publisherTables+`WHERE p.channel_id = $1 AND p.removed_us IS NULL ORDER BY p.id`, channelID)
-}
+const publishersOfChannel = `SELECT ` + publisherColumns + publisherTables + `WHERE p.channel_id = $1 AND p.removed_us IS NULL ORDER BY p.id`
 
 // Publisher implements trust.PublisherStore.
 func (db *DB) Publisher(ctx context.Context, channelID, id int64) (trust.Publisher, error) {
@@ -129,16 +126,34 @@ func noPublisher(id int64) error {
 
 // ChangePublishers implements trust.PublisherStore. The channel's row is locked, so that its owners change one
 // after the other.
-func (db *DB) ChangePublishers(ctx context.Context, channelID int64, changes []trust.Change) (after []trust.Publisher, err error) {
+func (db *DB) ChangePublishers(ctx context.Context, channelID int64, changes []trust.Change) ([]trust.Publisher, error) {
+	return db.changePublishers(ctx, channelID, changes, func([]trust.Publisher) error { return nil })
+}
+
+// ReplacePublishers implements trust.PublisherStore.
+func (db *DB) ReplacePublishers(ctx context.Context, channelID int64, state string, changes []trust.Change) ([]trust.Publisher, error) {
+	return db.changePublishers(ctx, channelID, changes, func(have []trust.Publisher) error {
+		if trust.StateOf(have) != state {
+			return fault.New(fault.Conflict, "The publishers of this channel changed meanwhile, and nothing was done: look at them and try again.")
+		}
+		return nil
+	})
+}
+
+func (db *DB) changePublishers(ctx context.Context, channelID int64, changes []trust.Change, check func(have []trust.Publisher) error) (after []trust.Publisher, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		after = nil
 		var id int64
 		if err := tx.QueryRowContext(ctx, `SELECT id FROM channel WHERE id = $1`+db.forUpdate, channelID).Scan(&id); err != nil {
 			return fmt.Errorf("lock channel: %w", err)
 		}
-		have, err := publishers(ctx, tx, channelID)
+		// Locked, so that no run pins one of them in between.
+		have, err := collect(ctx, tx, scanPublisher, publishersOfChannel+db.lockPublisher, channelID)
 		if err != nil {
 			return fmt.Errorf("publishers of channel: %w", err)
+		}
+		if err := check(have); err != nil {
+			return err
 		}
 		for _, c := range changes {
 			p, err := db.changePublisher(ctx, tx, have, c)

@@ -21,6 +21,9 @@ type PublisherStore interface {
 	// were. Errors: fault.Conflict when the channel would have the same rule twice or too many, or when a publisher
 	// has another version than the change was made from; fault.NotFound when one is not there.
 	ChangePublishers(ctx context.Context, channelID int64, changes []Change) ([]Publisher, error)
+	// ReplacePublishers is ChangePublishers for a channel whose publishers are in that state (see StateOf);
+	// fault.Conflict when they are in another.
+	ReplacePublishers(ctx context.Context, channelID int64, state string, changes []Change) ([]Publisher, error)
 }
 
 // A Change is what happens to one publisher.

@@ -79,6 +79,7 @@ func TestDocumentListsEveryRoute(t *testing.T) {
 		"POST /api/v1/tokens",
 		"POST /api/v1/users",
 		"PUT /api/v1/channels/{channel}/members/{name}",
+		"PUT /api/v1/channels/{channel}/trusted-publishers",
 		"PUT /api/v1/channels/{channel}/trusted-publishers/{id}",
 	}
 	if d := cmp.Diff(want, documented); d != "" {

@@ -16,7 +16,7 @@ import (
 
 // publisherJSON is a trusted publisher: which runs may do what here without a key.
 type publisherJSON struct {
-	ID       int64  `json:"id" minimum:"1" example:"3" doc:"Its number, never used again after its removal."`
+	ID       int64  `json:"id" minimum:"0" example:"3" doc:"Its number, never used again after its removal; 0 in a plan, before it is stored."`
 	Version  int64  `json:"version" minimum:"1" example:"1" doc:"Rises with every change that an owner makes. A change ends the publish tokens that rest on it."`
 	Provider string `json:"provider" example:"github" doc:"The kind of CI service."`
 	Issuer   string `json:"issuer" format:"uri" example:"https://token.actions.githubusercontent.com" doc:"Who signs the identity tokens of its runs."`
@@ -128,6 +128,7 @@ type addedPublisher struct {
 func (s *service) publisherRoutes() {
 	const path = "/channels/{channel}/trusted-publishers"
 	tags := []string{"trusted publishers"}
+	s.applyRoute(path, tags)
 	add(s, huma.Operation{
 		OperationID: "list-trusted-publishers", Method: http.MethodGet, Path: path, Tags: tags,
 		Summary: "List who may publish to a channel without a key", Description: "For members of the channel.",
