@@ -50,11 +50,12 @@ func (f configFlags) load() (config.Config, error) {
 	return config.Load(f.Flags, os.Getenv, f.ConfigFile)
 }
 
-// Exit codes.
+// Exit codes. exitNo is for questions that were answered with no: changes are pending, a token would be refused.
 const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitNo     = 3
 )
 
 // Main runs one command and returns its exit code. SIGINT and SIGTERM end it in order. A second one has its
@@ -101,7 +102,10 @@ func Run(ctx context.Context, args []string, s Streams) (code int) {
 		_, _ = fmt.Fprintf(s.Err, "sluice: %v\nRun sluice --help for what there is.\n", err)
 		return exitUsage
 	}
-	if err := command.Run(); err != nil {
+	switch err := command.Run(); {
+	case errors.Is(err, errPending), errors.Is(err, errRefused):
+		return exitNo
+	case err != nil:
 		_, _ = fmt.Fprintln(s.Err, "sluice:", sentence(err))
 		return exitFailed
 	}

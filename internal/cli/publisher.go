@@ -12,13 +12,17 @@ type publisherCommand struct {
 	List   publisherListCommand   `cmd:"" help:"List who may publish to a channel without a key."`
 	Show   publisherShowCommand   `cmd:"" help:"Show a trusted publisher."`
 	Remove publisherRemoveCommand `cmd:"" help:"Remove a trusted publisher; the publish tokens that rest on it end at once."`
+
+	Export  publisherExportCommand  `cmd:"" help:"Write a channel's trusted publishers as a TOML file."`
+	Apply   publisherApplyCommand   `cmd:"" help:"Make a channel's trusted publishers those of a TOML file, all or nothing."`
+	Explain publisherExplainCommand `cmd:"" help:"Say rule by rule what would become of an identity token. Nothing is used up."`
 }
 
-// remotePublisher is what is read of a trusted publisher in the API's answers: what is the same for every CI service.
+// remotePublisher is a trusted publisher in the API's answers.
 type remotePublisher struct {
+	publisherRule
 	ID         int64     `json:"id"`
-	Provider   string    `json:"provider"`
-	Issuer     string    `json:"issuer"`
+	Version    int64     `json:"version"`
 	Sentence   string    `json:"sentence"`
 	Weak       string    `json:"weak"`
 	State      string    `json:"state"`
