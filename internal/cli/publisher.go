@@ -13,6 +13,9 @@ type publisherCommand struct {
 	Show   publisherShowCommand   `cmd:"" help:"Show a trusted publisher."`
 	Remove publisherRemoveCommand `cmd:"" help:"Remove a trusted publisher; the publish tokens that rest on it end at once."`
 
+	Add     publisherAddCommand     `cmd:"" help:"Let the runs of a workflow publish to a channel, or read it."`
+	Change  publisherChangeCommand  `cmd:"" help:"Change what is given of a trusted publisher; an empty value takes away. Its publish tokens end at once."`
+	Switch  publisherSwitchCommand  `cmd:"" help:"Switch a trusted publisher on or off."`
 	Export  publisherExportCommand  `cmd:"" help:"Write a channel's trusted publishers as a TOML file."`
 	Apply   publisherApplyCommand   `cmd:"" help:"Make a channel's trusted publishers those of a TOML file, all or nothing."`
 	Explain publisherExplainCommand `cmd:"" help:"Say rule by rule what would become of an identity token. Nothing is used up."`
