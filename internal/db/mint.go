@@ -88,7 +88,7 @@ func (db *DB) usePublisher(ctx context.Context, tx *sql.Tx, g trust.Grant, m tru
 		p.Repository, p.RepositoryID = run.Name(), run.RepositoryID
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE publisher SET owner = $2, repository = $3, repository_fold = $4, owner_fold = $5, owner_id = $6, repository_id = $7,
-			last_used_us = $8, last_run = $9, told_us = NULL WHERE id = $1`,
+			last_used_us = $8, last_run = $9 WHERE id = $1`,
 		p.ID, p.Owner, p.Repository, trust.RepositoryKey(p.FullName()), trust.RepositoryKey(p.Owner), p.OwnerID, orNull(p.RepositoryID), micros(m.Token.CreatedAt), text(run))
 	if err != nil {
 		return fmt.Errorf("note use of publisher: %w", err)

@@ -21,9 +21,20 @@ const issuer = "https://token.actions.githubusercontent.com"
 
 func (f *fixture) addPublisher(t testing.TB, packages ...string) trust.Publisher {
 	t.Helper()
+	return f.add(t, trust.PublisherSpec{Owner: "Acme", Repository: "forge", Workflow: "build.yml", Packages: packages})
+}
+
+// spec reads a publisher of the channel.
+func (f *fixture) spec(t testing.TB, spec trust.PublisherSpec) trust.Publisher {
+	t.Helper()
 	is := must(trust.NewIssuer("github", ""))(t)
-	spec := trust.PublisherSpec{Owner: "Acme", Repository: "forge", Workflow: "build.yml", Packages: packages}
-	p := must(trust.NewPublisher(spec, []trust.Issuer{is}, f.channel.Name, f.channel.ID, "ann", f.clock.now()))(t)
+	return must(trust.NewPublisher(spec, []trust.Issuer{is}, f.channel.Name, f.channel.ID, "ann", f.clock.now()))(t)
+}
+
+// add stores a publisher of the channel.
+func (f *fixture) add(t testing.TB, spec trust.PublisherSpec) trust.Publisher {
+	t.Helper()
+	p := f.spec(t, spec)
 	return must(f.ChangePublishers(t.Context(), f.channel.ID, []trust.Change{{Kind: trust.Added, Publisher: p, Event: event(audit.PublisherAdded, p)}}))(t)[0]
 }
 

@@ -216,8 +216,8 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 // sweepEvery is how often what has had its time is removed.
 const sweepEvery = 10 * time.Minute
 
-// Run does what goes on beside the requests, until ctx ends: it keeps the issuers' keys fresh, sweeps the
-// database and sends mails. It returns when all of it has ended.
+// Run does what goes on beside the requests, until ctx ends: it keeps the issuers' keys fresh, sweeps the database,
+// tells owners of publishers that end, and sends mails. It returns when all of it has ended.
 func (s *Server) Run(ctx context.Context) {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { s.exchange.Run(ctx) })
@@ -236,6 +236,11 @@ func (s *Server) sweep(ctx context.Context) {
 			s.parts.Log.LogAttrs(ctx, slog.LevelError, "sweep failed", slog.Any("cause", err))
 		} else if rows > 0 {
 			s.parts.Log.LogAttrs(ctx, slog.LevelDebug, "swept", slog.Int64("rows", rows))
+		}
+		if n, err := s.parts.DB.NoticeEnds(ctx); err != nil && ctx.Err() == nil {
+			s.parts.Log.LogAttrs(ctx, slog.LevelError, "ends of publishers not announced", slog.Any("cause", err))
+		} else if n > 0 {
+			s.parts.Log.LogAttrs(ctx, slog.LevelInfo, "announced ends of publishers", slog.Int("notices", n))
 		}
 		select {
 		case <-tick.C:

@@ -60,6 +60,12 @@ func (p Publisher) Pending() bool { return p.LastUsedAt.IsZero() }
 
 // IdleEnd is when the publisher is switched off if nobody uses it.
 func (p Publisher) IdleEnd() time.Time {
+	at, _ := p.idle()
+	return at
+}
+
+// idle is IdleEnd, and how long the publisher lives without use.
+func (p Publisher) idle() (end time.Time, span time.Duration) {
 	since, days := p.CreatedAt, cmp.Or(p.IdleDays, IdleDays)
 	if p.Pending() {
 		days = cmp.Or(p.IdleDays, UnusedDays)
@@ -67,7 +73,8 @@ func (p Publisher) IdleEnd() time.Time {
 	for _, t := range []time.Time{p.EnabledAt, p.LastUsedAt} {
 		since = latest(since, t)
 	}
-	return since.AddDate(0, 0, days)
+	end = since.AddDate(0, 0, days)
+	return end, end.Sub(since)
 }
 
 // End is why the publisher lets nobody do anything at that time, as a code and the end of a sentence, or "".
