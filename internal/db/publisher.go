@@ -221,9 +221,12 @@ func addPublisher(ctx context.Context, tx *sql.Tx, p trust.Publisher) (trust.Pub
 	return p, nil
 }
 
+// updatePublisher keeps the ids that a run has pinned since the publisher was read: only a change of the repository
+// takes them away.
 func updatePublisher(ctx context.Context, tx *sql.Tx, p trust.Publisher) (trust.Publisher, error) {
 	res, err := tx.ExecContext(ctx, `UPDATE publisher SET provider = $3, issuer = $4, owner = $5, repository = $6, any_repository = $7, repository_fold = $8, owner_fold = $9,
-			workflow = $10, conditions = $11, scope = $12, owner_id = $13, repository_id = $14, version = version + 1, expires_us = $15, idle_days = $16,
+			workflow = $10, conditions = $11, scope = $12, owner_id = COALESCE($13, CASE WHEN issuer = $4 AND repository_fold = $8 THEN owner_id END),
+			repository_id = COALESCE($14, CASE WHEN issuer = $4 AND repository_fold = $8 THEN repository_id END), version = version + 1, expires_us = $15, idle_days = $16,
 			disabled_us = $17, enabled_us = $18, told_us = NULL
 		WHERE id = $1 AND version = $2 AND removed_us IS NULL`,
 		p.ID, p.Version, p.Provider, p.Issuer, p.Owner, p.Repository, bit(p.AnyRepository), trust.RepositoryKey(p.FullName()), trust.RepositoryKey(p.Owner),
