@@ -11,6 +11,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"golang.org/x/term"
+
 	"sluice/internal/remote"
 )
 
@@ -61,6 +63,9 @@ func (c *publisherExplainCommand) Run(ctx context.Context, s Streams) error {
 	if _, err := os.Stat(c.File); err != nil && isSecret(c.File) {
 		return errors.New("give the token in a file or by a pipe, never as an argument: others on this machine see the arguments of a process. Nobody was asked; " +
 			"if it is a real token, let it expire before you go on")
+	}
+	if in, ok := s.In.(*os.File); ok && c.File == "-" && term.IsTerminal(int(in.Fd())) {
+		_, _ = fmt.Fprintln(s.Err, "Paste an identity token, or the JSON object of its claims; then Enter and Ctrl-D.")
 	}
 	pasted, err := readGiven(s.In, c.File)
 	if err != nil {

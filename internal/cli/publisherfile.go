@@ -135,9 +135,8 @@ func (f *publisherFile) own(name string, b []byte, strict *toml.StrictMissingErr
 // ruleKeys are the keys of a publisher that are the same for every service.
 func ruleKeys() []string {
 	var out []string
-	t := reflect.TypeFor[publisherRule]()
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("toml"); key != "-" {
+	for field := range reflect.TypeFor[publisherRule]().Fields() {
+		if key := field.Tag.Get("toml"); key != "-" {
 			out = append(out, key)
 		}
 	}

@@ -44,8 +44,8 @@ func TestRuleHasTheFieldsOfTheAPI(t *testing.T) {
 	var want []string
 	var collect func(typ reflect.Type)
 	collect = func(typ reflect.Type) {
-		for i := range typ.NumField() {
-			if f := typ.Field(i); f.Anonymous {
+		for f := range typ.Fields() {
+			if f.Anonymous {
 				collect(f.Type)
 			} else {
 				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -119,7 +119,7 @@ func orZero(t time.Time) int64 {
 func noticeEvent(n endNotice) audit.Event {
 	e := audit.Event{
 		Kind: audit.PublisherExpiring, Actor: itself, ChannelID: n.ChannelID, Channel: n.Channel.String(), Subject: n.FullName(),
-		Sentence: n.Before(n.ID), Facts: map[string]string{"publisher": fmt.Sprint(n.ID), "end": n.At.UTC().Format(time.RFC3339), "rule": n.Publisher.Sentence()},
+		Sentence: n.Before(n.ID), Facts: map[string]string{"publisher": fmt.Sprint(n.ID), "end": n.At.UTC().Format(time.RFC3339), "rule": n.Sentence()},
 	}
 	if n.reached {
 		e.Kind, e.Sentence = audit.PublisherDisabled, n.After(n.ID)
