@@ -42,14 +42,15 @@ type ruleFlags struct {
 func (f ruleFlags) put(r *publisherRule) error {
 	give(&r.Provider, f.Provider)
 	give(&r.Issuer, f.Issuer)
-	give(&r.RepositoryOwner, f.Owner)
 	give(&r.Workflow, f.Workflow)
 	give(&r.AnyRepository, f.AnyRepository)
-	if f.Repository != nil {
-		// It names its owner, or an address does.
-		r.RepositoryOwner, r.Repository, r.OwnerID, r.RepositoryID = "", *f.Repository, "", ""
-		give(&r.RepositoryOwner, f.Owner)
+	if f.Repository != nil || f.Owner != nil {
+		r.OwnerID, r.RepositoryID = "", "" // another repository has others
 	}
+	if f.Repository != nil {
+		r.RepositoryOwner, r.Repository = "", *f.Repository // it names its owner
+	}
+	give(&r.RepositoryOwner, f.Owner)
 	give(&r.Environment, f.Environment)
 	give(&r.ProtectedRef, f.ProtectedRef)
 	give(&r.HostedRunner, f.HostedRunner)
@@ -158,6 +159,9 @@ func (c *publisherChangeCommand) Run(ctx context.Context, s Streams) error {
 		return err
 	}
 	in := changedPublisher{publisherRule: old.publisherRule, Version: old.Version}
+	if err := c.makeRoom(ctx, cl, &in.publisherRule); err != nil {
+		return err
+	}
 	if err := c.put(&in.publisherRule); err != nil {
 		return err
 	}
@@ -165,6 +169,30 @@ func (c *publisherChangeCommand) Run(ctx context.Context, s Streams) error {
 	return consult(ctx, s, c.remoteFlags, put, func(w io.Writer, p remotePublisher) error {
 		return said(w, "Changed trusted publisher", p)
 	})
+}
+
+// makeRoom takes away what fields are given for by the service's own names. The ids of another repository are others.
+func (c *publisherChangeCommand) makeRoom(ctx context.Context, cl *remote.Client, r *publisherRule) error {
+	if len(c.Field) == 0 {
+		return nil
+	}
+	issuers, err := readIssuers(ctx, cl)
+	if err != nil {
+		return err
+	}
+	names := issuers.names(r.Provider)
+	given := func(slot string) bool { _, ok := c.Field[names[slot]]; return ok }
+	if given("owner") || given("repository") {
+		r.OwnerID, r.RepositoryID = "", ""
+	}
+	for slot, value := range map[string]*string{
+		"owner": &r.RepositoryOwner, "repository": &r.Repository, "workflow": &r.Workflow, "owner_id": &r.OwnerID, "repository_id": &r.RepositoryID,
+	} {
+		if given(slot) {
+			*value = ""
+		}
+	}
+	return nil
 }
 
 type publisherSwitchCommand struct {
