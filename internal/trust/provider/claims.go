@@ -2,6 +2,7 @@ package provider
 
 import (
 	"cmp"
+	"encoding/json"
 
 	"sluice/internal/fault"
 )
@@ -48,6 +49,39 @@ func (r *reader) optional(into *string, name string, ok func(string) bool) {
 	*into = s
 }
 
+// truth takes an optional boolean, or its word: services write either. What is absent is false.
+func (r *reader) truth(name string) bool {
+	switch v := r.claims[name].(type) {
+	case nil:
+	case bool:
+		return v
+	case string:
+		if v == "true" || v == "false" {
+			return v == "true"
+		}
+		r.refuseType(name, v)
+	default:
+		r.refuseType(name, v)
+	}
+	return false
+}
+
+func (r *reader) refuseType(name string, v any) {
+	if r.err == nil {
+		r.err = fault.New(fault.BadClaim, "Claim has the wrong type [%s]: the token's %s is %s, it must be true or false. "+
+			"Use a token straight from the CI service.", fault.BadClaim, name, jsonType(v))
+	}
+}
+
+// number takes an optional claim that is a string, or a number without sign and fraction, as it stands.
+func (r *reader) number(into *string, name string, ok func(string) bool) {
+	if n, isNumber := r.claims[name].(json.Number); isNumber && digits(n.String()) && r.err == nil {
+		*into = n.String()
+		return
+	}
+	r.optional(into, name, ok)
+}
+
 func text(s string) bool { return len(s) <= maxClaim }
 
 // digits reports whether s is an id: 1 to 20 decimal digits.
@@ -76,6 +110,8 @@ func jsonType(v any) string {
 		return "an object"
 	case []any:
 		return "a list"
+	case string:
+		return "a text"
 	}
 	return "a number"
 }

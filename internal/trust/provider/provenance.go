@@ -17,7 +17,8 @@ type Provenance struct {
 	// Repository is "owner/name"; Owner what stands before the name, which may hold slashes.
 	Repository string `json:"repository"`
 	Owner      string `json:"owner"`
-	// RepositoryID and OwnerID never change and are never given to another; decimal digits.
+	// RepositoryID and OwnerID never change and are never given to another. Where a service has no owners, both are the
+	// repository's.
 	RepositoryID string `json:"repository_id"`
 	OwnerID      string `json:"owner_id"`
 	// Visibility is "public", "private" or "internal" at the time of the run.
@@ -53,7 +54,8 @@ type Provenance struct {
 	Fork string `json:"fork,omitempty"`
 	// Shell is "true" when a person could type into the job.
 	Shell string `json:"shell,omitempty"`
-	// RunLink is the run's page as the issuer's configuration has it, for services that Sluice does not know.
+	// RunLink is the run's page as the issuer's configuration has it, for services that Sluice does not know. It was
+	// made when the token was read.
 	RunLink string `json:"run_link,omitempty"`
 }
 
@@ -78,6 +80,9 @@ func (p Provenance) RepositoryURL() string { return p.links().Repository }
 func (p Provenance) links() Links {
 	if s, ok := ByName(p.Provider); ok {
 		return s.Links(p)
+	}
+	if safeLink(p.RunLink) { // of a service that only its issuer's configuration knows
+		return Links{Run: p.RunLink}
 	}
 	return Links{}
 }

@@ -162,6 +162,12 @@ func (r Rule) FullName() string {
 	return r.Owner + "/" + name
 }
 
+// Unnamed reports whether the rule names its repository by the id alone: what the service calls it shows at the
+// first use.
+func (r Rule) Unnamed() bool {
+	return r.Owner == "" && r.RepositoryID != "" && r.Repository == r.RepositoryID
+}
+
 // Pinned reports whether the rule holds the unchangeable ids of what it means.
 func (r Rule) Pinned() bool { return r.OwnerID != "" && (r.RepositoryID != "" || r.AnyRepository) }
 
@@ -214,7 +220,9 @@ type Point struct {
 type Links struct{ Run, Commit, Workflow, Repository string }
 
 // All returns the kinds of CI services that this version knows, in the order in which forms offer them.
-func All() []Provider { return []Provider{github{}, gitlab{}, forgejo{}} }
+func All() []Provider {
+	return []Provider{github{}, gitlab{}, forgejo{}, buildkite{}, circleci{}, google{}}
+}
 
 // ByName returns the provider of that name, and false when there is none.
 func ByName(name string) (Provider, bool) {

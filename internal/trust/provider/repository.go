@@ -2,18 +2,23 @@ package provider
 
 import "sluice/internal/fault"
 
-// compareRepository decides whose repository a run is of. Once ids are pinned they say it; before, the names do.
-// sane says that the names are ones that the service gives: anything else, look-alike letters among them, belongs
-// to no publisher. trusted-publishing.md §4 has the table.
+// compareRepository is compareNames for services that take names in any case for the same.
 func compareRepository(r Rule, p Provenance, sane bool) Verdict {
+	return compareNames(r, p, sane, foldEqual)
+}
+
+// compareNames decides whose repository a run is of. Once ids are pinned they say it; before, the names do.
+// sane says that the names are ones that the service gives: anything else, look-alike letters among them, belongs
+// to no publisher. same says when two names are one. trusted-publishing.md §4 has the table.
+func compareNames(r Rule, p Provenance, sane bool, same func(a, b string) bool) Verdict {
 	if !sane || p.RepositoryID == "" || p.OwnerID == "" {
 		return Verdict{Code: fault.NoPublisher}
 	}
 	if r.AnyRepository {
-		return compareOwner(r, p)
+		return compareOwner(r, p, same)
 	}
-	sameName := foldEqual(r.FullName(), p.Repository)
-	sameOwner := r.OwnerID == p.OwnerID || r.OwnerID == "" && foldEqual(r.Owner, p.Owner)
+	sameName := same(r.FullName(), p.Repository)
+	sameOwner := r.OwnerID == p.OwnerID || r.OwnerID == "" && same(r.Owner, p.Owner)
 	switch {
 	case r.RepositoryID == "" && !sameName:
 		return Verdict{Code: fault.NoPublisher}
@@ -30,8 +35,8 @@ func compareRepository(r Rule, p Provenance, sane bool) Verdict {
 }
 
 // compareOwner is the same for a rule that means every repository of an owner.
-func compareOwner(r Rule, p Provenance) Verdict {
-	sameName := foldEqual(r.Owner, p.Owner)
+func compareOwner(r Rule, p Provenance, same func(a, b string) bool) Verdict {
+	sameName := same(r.Owner, p.Owner)
 	switch {
 	case r.OwnerID == p.OwnerID:
 		return Verdict{Proven: true, Renamed: r.Owner != p.Owner}
