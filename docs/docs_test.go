@@ -25,6 +25,7 @@ import (
 	"sluice/internal/server/reply"
 	"sluice/internal/server/web/page"
 	bearer "sluice/internal/token"
+	"sluice/internal/trust"
 	"sluice/internal/trust/provider"
 )
 
@@ -214,6 +215,58 @@ func TestEverySettingIsExplained(t *testing.T) {
 	}
 	if n < 10 {
 		t.Errorf("only %d settings were found", n)
+	}
+}
+
+// Every key of a table of issuers has its row, every part of a run is told, and the examples can be loaded.
+func TestEverySettingOfIssuersIsExplained(t *testing.T) {
+	t.Parallel()
+	text := read(t, "docs/operating.md")
+	_, section, _ := strings.Cut(text, "\n## Issuers\n")
+	section, _, ok := strings.Cut(section, "\n## ")
+	if !ok {
+		t.Fatal("docs/operating.md has no section Issuers")
+	}
+	var told []string
+	for line := range strings.Lines(section) {
+		if first, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " |"); strings.HasPrefix(line, "| `") {
+			told = append(told, regexp.MustCompile("`([a-z_]+)`").FindAllString(first, -1)...)
+		}
+	}
+	for f := range reflect.TypeFor[config.IssuerTable]().Fields() {
+		if key := f.Tag.Get("toml"); !slices.Contains(told, "`"+key+"`") {
+			t.Errorf("no row for the key %s of an issuer", key)
+		}
+	}
+	for _, part := range provider.Parts() {
+		if !slices.Contains(told, "`"+part+"`") {
+			t.Errorf("no row for the part %s of a run", part)
+		}
+	}
+	for _, p := range provider.All() {
+		if name := p.Traits().Name; !slices.Contains(told, "`"+name+"`") {
+			t.Errorf("no row for the service %s", name)
+		}
+	}
+	examples := regexp.MustCompile("(?ms)^```toml\n(.*?)^```$").FindAllStringSubmatch(section, -1)
+	for _, m := range examples {
+		file := filepath.Join(t.TempDir(), "sluice.toml")
+		if err := os.WriteFile(file, []byte(m[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Load(config.Flags{}, func(string) string { return "" }, file)
+		if err != nil {
+			t.Errorf("%v in\n%s", err, m[1])
+		}
+		for name, i := range c.Issuers {
+			s := trust.IssuerSettings{Name: name, URL: i.URL, Provider: i.Provider, Mapping: provider.Mapping{Claims: i.Claims, RunLink: i.RunLink}}
+			if _, err := s.Issuer(); err != nil {
+				t.Errorf("%v in\n%s", err, m[1])
+			}
+		}
+	}
+	if len(examples) < 3 {
+		t.Errorf("only %d examples were found", len(examples))
 	}
 }
 

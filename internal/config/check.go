@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/url"
 	"slices"
@@ -78,34 +77,6 @@ func checkStore(s string) error {
 		return errors.New("this version cannot keep packages in S3 yet; leave it unset, and they lie in the data folder")
 	}
 	return fmt.Errorf("%q is no place that this version knows; leave it unset, and packages lie in the data folder", s)
-}
-
-func checkIssuers(m map[string]string) error {
-	var errs []error
-	seen := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if err := checkIssuer(name, m[name]); err != nil {
-			errs = append(errs, err)
-		} else if other, ok := seen[m[name]]; ok {
-			errs = append(errs, fmt.Errorf("%s and %s name the same issuer", other, name))
-		}
-		seen[m[name]] = name
-	}
-	return errors.Join(errs...)
-}
-
-func checkIssuer(name, issuer string) error {
-	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || strings.Trim(name, "-") == "" {
-		return fmt.Errorf("%q is not a name for an issuer: use lower-case letters, digits and '-'", name)
-	}
-	u, err := url.Parse(issuer)
-	if err != nil || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return fmt.Errorf("%s is not the plain address of an issuer, such as https://token.actions.githubusercontent.com", name)
-	}
-	if err := checkOrigin(u); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
 }
 
 func checkAudiences(list []string) error {

@@ -30,10 +30,10 @@ type Config struct {
 	DB Secret
 	// Store is where packages lie. Default empty, a folder in Data; nothing else yet.
 	Store string
-	// Issuers are the identity providers whose tokens are taken: name → issuer, spelled as in the
-	// token's iss claim, byte for byte. Setting it replaces the default, which is
-	// github=https://token.actions.githubusercontent.com.
-	Issuers map[string]string
+	// Issuers are the identity providers whose tokens are taken, by name. A name is that of a CI service, or begins
+	// with one and '-', unless the issuer says what it is. Setting any replaces the default, which is the
+	// public services of GitHub and GitLab; those of a flag or a variable replace all of a file.
+	Issuers map[string]Issuer
 	// Audiences are accepted in identity tokens besides Audience(). Default none.
 	Audiences []string
 	// Mail is the address of the server that takes mails, smtp://… or smtps://…; it may hold a password (see

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +44,7 @@ func TestDefaultsAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.URL != "http://127.0.0.1:8080" || c.Audience() != "127.0.0.1" || c.UploadMax != 5<<30 ||
-		c.PublishTokenLife != 30*time.Minute || c.LogLevel != slog.LevelInfo || len(c.Issuers) != 1 {
+		c.PublishTokenLife != 30*time.Minute || c.LogLevel != slog.LevelInfo || len(c.Issuers) != 2 {
 		t.Errorf("defaults = %+v", c)
 	}
 }
@@ -57,7 +59,7 @@ func TestHigherSourceWins(t *testing.T) {
 	got := []any{c.Listen, c.Data, c.UploadMax, c.LogFormat, c.LogLevel, c.AllAudiences(), c.Issuers}
 	want := []any{
 		"127.0.0.1:3", "from-env", Bytes(1 << 20), "json", slog.LevelInfo,
-		[]string{"127.0.0.1", "a", "b"}, map[string]string{"forge": "https://f.example.com"},
+		[]string{"127.0.0.1", "a", "b"}, map[string]Issuer{"forge": {URL: "https://f.example.com"}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -96,7 +98,7 @@ func TestKongFillsFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := Load(cmd.Flags, noEnv, "")
-	want := map[string]string{"github": "http://127.0.0.1:9000", "forge": "https://f.example.com/x=1"}
+	want := map[string]Issuer{"github": {URL: "http://127.0.0.1:9000"}, "forge": {URL: "https://f.example.com/x=1"}}
 	if err != nil || c.Listen != "127.0.0.1:9" || c.StallTimeout != 5*time.Second || cmp.Diff(c.Issuers, want) != "" ||
 		cmp.Diff(c.Audiences, []string{"prefix.dev"}) != "" || c.UploadMax != 5<<30 {
 		t.Errorf("%v, %+v", err, c)
@@ -104,7 +106,7 @@ func TestKongFillsFlags(t *testing.T) {
 }
 
 func TestMistakesComeAllAtOnce(t *testing.T) {
-	file := writeFile(t, "listen = \"nowhere\"\n\nuplaod_max = 5\n[issuers]\nx = \"y\"\n")
+	file := writeFile(t, "listen = \"nowhere\"\n\nuplaod_max = 5\n[issuers.x]\nulr = \"y\"\n")
 	env := envOf("SLUICE_UPLOAD_MAX", "5G", "SLUICE_LOG_LEVEL", "loud", "SLUICE_STORE", "s3://bucket/x",
 		"SLUICE_DB", "mysql://root:hunter2@db/x", "SLUICE_ISSUER", "github")
 	_, err := Load(Flags{PublishTokenLife: new(Text("2h")), ShutdownGrace: new(Text("0s"))}, env, file)
@@ -113,7 +115,7 @@ func TestMistakesComeAllAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		file + `, line 3: there is no setting "uplaod_max"`,
-		file + `, line 4: there is no setting "issuers`,
+		file + `, line 5: there is no setting "issuers.x.ulr"; the settings are url, provider,`,
 		file + `: listen: "nowhere" is not HOST:PORT`,
 		`SLUICE_UPLOAD_MAX: "5G" is not a size`,
 		`SLUICE_LOG_LEVEL: "loud" is not a level`,
@@ -213,7 +215,8 @@ func TestIssuers(t *testing.T) {
 		{"bad", "https://u:p@x.example.com", "plain address"},
 		{"Bad Name", "https://x.example.com", "is not a name"},
 		{"", "https://x.example.com", "is not a name"},
-		{"bad", "", "must begin with https://"},
+		{"github", "", ""},
+		{"bad", "x", "must begin with https://"},
 	} {
 		t.Run(tt.name+"="+tt.url, func(t *testing.T) {
 			_, err := Load(Flags{Issuer: map[string]string{tt.name: tt.url}}, noEnv, "")
@@ -330,5 +333,134 @@ func TestSecretIsNeverShown(t *testing.T) {
 	}
 	if c.DB.Reveal() != "postgres://u:hunter2@h/d" || Secret("").String() != "" {
 		t.Error("Reveal or the empty secret is wrong")
+	}
+}
+
+// fullIssuers is a file that uses every setting of issuers.
+const fullIssuers = `issuer = { github = "" }
+
+[issuers.gitlab-work]
+url = "https://gitlab.acme.dev"
+audiences = ["https://gitlab.acme.dev/api"]
+algorithms = ["RS256", "ES256"]
+proxy = "http://u:hunter2@proxy.acme.dev:3128"
+ca_file = "ca.pem"
+max_lifetime = "2h"
+
+[issuers.jenkins]
+url = "https://jenkins.acme.dev/oidc"
+provider = "generic"
+jwks_file = "/etc/sluice/jenkins.json"
+events = ["push"]
+hosted_runner = "cloud"
+fold = true
+needs_jti = true
+run_link = "https://jenkins.acme.dev/job/{job}/{build}"
+
+[issuers.jenkins.claims]
+repository = "sub"
+repository_id = "sub"
+
+[issuers.other]
+url = "https://ci.acme.dev"
+jwks_uri = "https://keys.acme.dev/jwks"
+`
+
+func TestIssuerTables(t *testing.T) {
+	file := writeFile(t, fullIssuers)
+	c, err := Load(Flags{}, noEnv, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]Issuer{
+		"github": {},
+		"gitlab-work": {URL: "https://gitlab.acme.dev", Audiences: []string{"https://gitlab.acme.dev/api"}, Algorithms: []string{"RS256", "ES256"},
+			Proxy: "http://u:hunter2@proxy.acme.dev:3128", CAFile: filepath.Join(filepath.Dir(file), "ca.pem"), MaxLifetime: 2 * time.Hour},
+		"jenkins": {URL: "https://jenkins.acme.dev/oidc", Provider: "generic", JWKSFile: "/etc/sluice/jenkins.json", Events: []string{"push"}, HostedRunner: "cloud",
+			Fold: true, NeedsJTI: true, RunLink: "https://jenkins.acme.dev/job/{job}/{build}", Claims: map[string]string{"repository": "sub", "repository_id": "sub"}},
+		"other": {URL: "https://ci.acme.dev", JWKSURI: "https://keys.acme.dev/jwks"},
+	}
+	if d := cmp.Diff(want, c.Issuers); d != "" {
+		t.Error(d)
+	}
+
+	var out bytes.Buffer
+	if err := c.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String()+fmt.Sprintf("%v %+v %#v", c, c, c), "hunter2") || !strings.Contains(out.String(), `# proxy = "(secret)"`) {
+		t.Errorf("a password is shown, or no word about it:\n%s", &out)
+	}
+	again, err := Load(Flags{}, noEnv, writeFile(t, out.String()))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, &out)
+	}
+	secret := want["gitlab-work"]
+	secret.Proxy = ""
+	want["gitlab-work"] = secret
+	if d := cmp.Diff(want, again.Issuers); d != "" {
+		t.Errorf("what was printed is read otherwise:\n%s\n%s", d, &out)
+	}
+}
+
+// Tables replace the default, and a flag or a variable replaces all that a file says.
+func TestWhichIssuersWin(t *testing.T) {
+	both := "[issuer]\ngithub = \"\"\n[issuers.work]\nurl = \"https://w.example.com\"\nprovider = \"github\"\n"
+	only := "[issuers.work]\nurl = \"https://w.example.com\"\n"
+	for _, tt := range []struct {
+		name, file string
+		flags      Flags
+		env        func(string) string
+		want       string
+	}{
+		{"default", "", Flags{}, noEnv, "github gitlab"},
+		{"file", both, Flags{}, noEnv, "github work"},
+		{"tables alone", only, Flags{}, noEnv, "work"},
+		{"flag", both, Flags{Issuer: map[string]string{"x": "https://x.example.com"}}, noEnv, "x"},
+		{"variable", both, Flags{}, envOf("SLUICE_ISSUER", "x=https://x.example.com,y=https://y.example.com"), "x y"},
+		{"flag of the same name", only, Flags{Issuer: map[string]string{"work": "https://x.example.com"}}, noEnv, "work"},
+	} {
+		c, err := Load(tt.flags, tt.env, writeFile(t, tt.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(slices.Sorted(maps.Keys(c.Issuers)), " "); got != tt.want || tt.flags.Issuer != nil && c.Issuers["work"].Provider != "" {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestBadIssuerTables(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"[issuers.x]\nurl = \"https://x.example.com\"\n", ""},
+		{"[issuers.x]\nurl = \"https://x.example.com\"\nulr = \"y\"\n", `line 3: there is no setting "issuers.x.ulr"; the settings are url, provider, algorithms`},
+		{"[issuers.x.claim]\nrepository = \"sub\"\n", `there is no setting "issuers.x.claim`},
+		{"[issuers]\nx = \"y\"\n", "line 2: "},
+		{"[issuers.x]\nalgorithms = \"RS256\"\n", "line 2: "},
+		{"[issuers.x]\nfold = \"yes\"\n", "line 2: "},
+		{"[issuers.x]\nurl = \"http://x.example.com\"\n", "x: \"http://x.example.com\" is plain http"},
+		{"[issuers.x]\nurl = \"http://127.0.0.1:9000\"\n", ""},
+		{"[issuers.x]\njwks_uri = \"http://x.example.com/k\"\n", "x.jwks_uri: "},
+		{"[issuers.x]\njwks_uri = \"https://x.example.com/k?v=1\"\n", ""},
+		{"[issuers.x]\njwks_uri = \"https://u:p@x.example.com/k?v=1\"\n", "x.jwks_uri: "},
+		{"[issuers." + strings.Repeat("x", 41) + "]\n", "is not a name for an issuer"},
+		{"[issuers.x]\nalgorithms = [\"HS256\"]\n", `x.algorithms: "HS256" is not one of: RS256`},
+		{"[issuers.x]\nalgorithms = [\"none\"]\n", `x.algorithms: "none" is not one of`},
+		{"[issuers.x]\nalgorithms = [\"EdDSA\"]\n", ""},
+		{"[issuers.x]\naudiences = [\"a b\"]\n", `x.audiences: "a b" cannot be an audience`},
+		{"[issuers.x]\nmax_lifetime = \"2d\"\n", `issuers.x: max_lifetime: "2d" is not a length of time`},
+		{"[issuers.x]\nmax_lifetime = \"25h\"\n", "x.max_lifetime: 25h0m0s is not between"},
+		{"[issuers.X]\nurl = \"https://x.example.com\"\n", `"X" is not a name for an issuer`},
+		{"[issuers.x]\nurl = \"https://x.example.com\"\n[issuers.y]\nurl = \"https://x.example.com\"\n", "x and y name the same issuer"},
+		{"[issuer]\nx = \"https://x.example.com\"\n[issuers.x]\nurl = \"https://y.example.com\"\n", "the setting issuer has x, too"},
+	} {
+		_, err := Load(Flags{}, noEnv, writeFile(t, tt.text))
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s\nerror %v, want %q in it", tt.text, err, tt.want)
+		}
+	}
+	all := "[issuers.x]\nalgorithms = [\"HS256\", \"none\"]\nmax_lifetime = \"1s\"\naudiences = [\"\"]\n[issuers.y]\nurl = \"ftp://x\"\n"
+	if _, err := Load(Flags{}, noEnv, writeFile(t, all)); err == nil || strings.Count(err.Error(), "\n") != 4 {
+		t.Errorf("not all mistakes at once: %v", err)
 	}
 }

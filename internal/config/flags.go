@@ -24,7 +24,7 @@ type Flags struct {
 	Data             *Text             `name:"data" toml:"data" placeholder:"FOLDER" help:"Data folder (default ./sluice-data)."`
 	DB               *Text             `name:"db" toml:"db" placeholder:"postgres://…" help:"PostgreSQL database (default: SQLite in the data folder). Prefer SLUICE_DB when it holds a password."`
 	Store            *Text             `name:"store" toml:"store" placeholder:"PLACE" help:"Where packages lie (default: a folder in the data folder; nothing else yet)."`
-	Issuer           map[string]string `name:"issuer" toml:"issuer" mapsep:"," placeholder:"NAME=URL" help:"Identity provider whose tokens are taken; may be given several times and replaces the default (default github=https://token.actions.githubusercontent.com)."`
+	Issuer           map[string]string `name:"issuer" toml:"issuer" mapsep:"," placeholder:"NAME=URL" help:"Identity provider whose tokens are taken, such as gitlab-work=https://gitlab.acme.dev; an empty URL means the public one. May be given several times, and replaces those of the file and the default (default github=https://token.actions.githubusercontent.com and gitlab=https://gitlab.com)."`
 	Audience         []string          `name:"audience" toml:"audience" placeholder:"NAME" help:"Another audience to accept in identity tokens; may be given several times (rattler-build before 0.67 and pixi before 0.71 ask for prefix.dev)."`
 	Mail             *Text             `name:"mail" toml:"mail" placeholder:"smtp://…" help:"Server that takes mails, such as smtps://user:password@mail.example.com:465 (default: no mails are sent). Prefer SLUICE_MAIL when it holds a password."`
 	MailFrom         *Text             `name:"mail-from" toml:"mail_from" placeholder:"ADDRESS" help:"Address that mails come from; required with --mail."`
@@ -41,7 +41,7 @@ type Flags struct {
 func defaults() Flags {
 	return Flags{
 		Listen: new(Text("127.0.0.1:8080")), Data: new(Text("./sluice-data")),
-		Issuer:    map[string]string{"github": "https://token.actions.githubusercontent.com"},
+		Issuer:    map[string]string{"github": "https://token.actions.githubusercontent.com", "gitlab": "https://gitlab.com"},
 		UploadMax: new(Text("5GiB")), PublishTokenLife: new(Text("30m")),
 		ShutdownGrace: new(Text("30s")), StallTimeout: new(Text("60s")),
 		IndexMemory: new(Text("256MiB")), LogFormat: new(Text("text")), LogLevel: new(Text("info")),
@@ -49,9 +49,12 @@ func defaults() Flags {
 }
 
 // keys are the names of the settings as the file spells them, in the order of Flags.
-func keys() []string {
+func keys() []string { return tomlNames(reflect.TypeFor[Flags]()) }
+
+// tomlNames are the names of a struct's fields in a file.
+func tomlNames(t reflect.Type) []string {
 	var out []string
-	for f := range reflect.TypeFor[Flags]().Fields() {
+	for f := range t.Fields() {
 		out = append(out, f.Tag.Get("toml"))
 	}
 	return out

@@ -22,17 +22,28 @@ func Load(flags Flags, env func(string) string, file string) (Config, error) {
 	all.lay(defaults(), from, func(string) string { return "default" })
 	file = cmp.Or(file, env(envName("config")))
 	fromFile, errFile := readFile(file)
-	all.lay(fromFile, from, func(key string) string { return file + ": " + key })
+	all.lay(fromFile.Flags, from, func(key string) string { return file + ": " + key })
 	fromEnv, errEnv := readEnv(env)
 	all.lay(fromEnv, from, envName)
 	all.lay(flags, from, flagName)
 	c, errParse := all.parse(from)
-	return c, errors.Join(errFile, errEnv, errParse, c.Validate())
+	var errIssuers error
+	if len(fromFile.Issuers) > 0 && fromEnv.Issuer == nil && flags.Issuer == nil {
+		c.Issuers, errIssuers = fromFile.addIssuers(file)
+		c.from["issuer"], c.from["issuers"] = file+": issuer", file
+	}
+	return c, errors.Join(errFile, errEnv, errParse, errIssuers, c.Validate())
+}
+
+// fileSettings are those of a file: what flags and variables can say, and what only a file can.
+type fileSettings struct {
+	Flags
+	Issuers map[string]IssuerTable `toml:"issuers"`
 }
 
 // readFile reads a TOML file; a key that is no setting is a mistake, named with its line.
-func readFile(name string) (Flags, error) {
-	var f Flags
+func readFile(name string) (fileSettings, error) {
+	var f fileSettings
 	if name == "" {
 		return f, nil
 	}
@@ -55,8 +66,12 @@ func unknownKeys(name string, strict *toml.StrictMissingError) error {
 	var errs []error
 	for _, e := range strict.Errors {
 		line, _ := e.Position()
+		known := append(keys(), "issuers")
+		if len(e.Key()) > 2 && e.Key()[0] == "issuers" {
+			known = tomlNames(reflect.TypeFor[IssuerTable]())
+		}
 		errs = append(errs, fmt.Errorf("%s, line %d: there is no setting %q; the settings are %s",
-			name, line, strings.Join(e.Key(), "."), strings.Join(keys(), ", ")))
+			name, line, strings.Join(e.Key(), "."), strings.Join(known, ", ")))
 	}
 	return errors.Join(errs...)
 }

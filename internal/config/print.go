@@ -15,11 +15,15 @@ import (
 func (c Config) Print(w io.Writer) error {
 	var b strings.Builder
 	for _, r := range c.rows() {
-		line := r.key + " = " + r.value
-		if r.value == `""` || r.secret {
-			line = "# " + line
+		r.print(&b, cmp.Or(c.from[r.key], "default"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Issuers)) {
+		if i := c.Issuers[name]; !i.plain() {
+			fmt.Fprintf(&b, "\n[issuers.%s]\n", name)
+			for _, r := range i.rows() {
+				r.print(&b, cmp.Or(c.from["issuers"], "default"))
+			}
 		}
-		fmt.Fprintf(&b, "%-48s # %s\n", line, cmp.Or(c.from[r.key], "default"))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -30,6 +34,26 @@ type row struct {
 	secret     bool
 }
 
+// print writes the line of a setting.
+func (r row) print(b *strings.Builder, from string) {
+	line := r.key + " = " + r.value
+	if r.value == `""` || r.secret {
+		line = "# " + line
+	}
+	fmt.Fprintf(b, "%-48s # %s\n", line, from)
+}
+
+// plainIssuers are the issuers that need no table.
+func (c Config) plainIssuers() map[string]string {
+	out := map[string]string{}
+	for name, i := range c.Issuers {
+		if i.plain() {
+			out[name] = i.URL
+		}
+	}
+	return out
+}
+
 func (c Config) rows() []row {
 	return []row{
 		{key: "listen", value: quote(c.Listen)},
@@ -37,7 +61,7 @@ func (c Config) rows() []row {
 		{key: "data", value: quote(c.Data)},
 		{key: "db", value: quote(c.DB.String()), secret: true},
 		{key: "store", value: quote(c.Store)},
-		{key: "issuer", value: inlineTable(c.Issuers)},
+		{key: "issuer", value: inlineTable(c.plainIssuers())},
 		{key: "audience", value: list(c.Audiences)},
 		{key: "mail", value: quote(c.shownMail()), secret: strings.Contains(c.shownMail(), Secret("x").String())},
 		{key: "mail_from", value: quote(c.MailFrom)},
@@ -69,6 +93,9 @@ func inlineTable(m map[string]string) string {
 	var out []string
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		out = append(out, k+" = "+quote(m[k]))
+	}
+	if len(out) == 0 {
+		return "{}"
 	}
 	return "{ " + strings.Join(out, ", ") + " }"
 }

@@ -104,6 +104,10 @@ func (db *DB) identityEvents(ctx context.Context, tx *sql.Tx, p trust.Publisher,
 		e.Kind, e.Sentence = audit.PublisherPinned, fmt.Sprintf("pinned publisher %d to owner id %s at its first use", p.ID, run.OwnerID)
 	case !p.Pinned():
 		e.Kind, e.Sentence = audit.PublisherPinned, fmt.Sprintf("pinned publisher %d to repository id %s and owner id %s at its first use", p.ID, run.RepositoryID, run.OwnerID)
+	case p.Unnamed() && p.FullName() == run.Repository:
+		return nil
+	case p.Unnamed():
+		e.Kind, e.Sentence = audit.PublisherPinned, fmt.Sprintf("pinned publisher %d to repository %s at its first use", p.ID, run.Repository)
 	case p.AnyRepository && trust.RepositoryKey(p.Owner) != trust.RepositoryKey(run.Owner):
 		e.Kind, e.Sentence = audit.PublisherRenamed, fmt.Sprintf("followed the rename of %s to %s; the id is the same", p.Owner, run.Owner)
 	case !p.AnyRepository && trust.RepositoryKey(p.FullName()) != trust.RepositoryKey(run.Repository):

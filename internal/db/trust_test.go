@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -126,6 +127,76 @@ func TestMintPinsFollowsAndRefuses(t *testing.T) {
 		}
 		if _, err := f.Mint(t.Context(), f.mint(p, "c")); err != nil {
 			t.Errorf("a refused mint must leave the identity token unused: %v", err)
+		}
+	})
+}
+
+// Services without owners: a publisher that was named by its id is found before it has a name, and gets the name of
+// its first run for good.
+func TestMintNamesWhatWasKnownByItsID(t *testing.T) {
+	const project, organization = "c3e5fbb8-6d2f-4c4b-9e7d-2a9b1f0c4d66", "b9291e0d-a11e-41fb-8517-c545388b5953"
+	both(t, func(t *testing.T, f *fixture) {
+		is := must(trust.NewIssuer("circleci", ""))(t)
+		read := func(spec trust.PublisherSpec) trust.Publisher {
+			spec.Provider = "circleci"
+			return must(trust.NewPublisher(spec, []trust.Issuer{is}, f.channel.Name, f.channel.ID, "ann", f.clock.now()))(t)
+		}
+		add := func(p trust.Publisher) ([]trust.Publisher, error) {
+			return f.ChangePublishers(t.Context(), f.channel.ID, []trust.Change{{Kind: trust.Added, Publisher: p, Event: event(audit.PublisherAdded, p)}})
+		}
+		spec := trust.PublisherSpec{OwnerID: organization, RepositoryID: project}
+		p := must(add(read(spec)))(t)[0]
+		c := trust.Candidate{Issuer: is.URL, RepositoryKey: "github.com/acme/forge", RepositoryID: project, OwnerKey: "github.com/acme", OwnerID: organization}
+		if found := must(f.Candidates(t.Context(), c))(t); len(found) != 1 {
+			t.Fatalf("%d candidates before the first use, want 1", len(found))
+		}
+		mint := f.mint(p, "a")
+		mint.Token.Run = trust.Provenance{Provider: "circleci", Issuer: is.URL, Repository: "github.com/acme/forge", Owner: "github.com/acme",
+			RepositoryID: project, OwnerID: organization, RunID: "w1"}
+		if _, err := f.Mint(t.Context(), mint); err != nil {
+			t.Fatal(err)
+		}
+		got := must(f.Publisher(t.Context(), f.channel.ID, p.ID))(t)
+		if got.Owner != "github.com/acme" || got.Repository != "forge" || got.RepositoryID != project || got.OwnerID != organization {
+			t.Errorf("after the first use: %+v", got)
+		}
+		events := must(f.Events(t.Context(), audit.Query{ChannelID: f.channel.ID, Limit: 10}))(t)
+		if !slices.ContainsFunc(events, func(e audit.Event) bool {
+			return e.Kind == audit.PublisherPinned && strings.Contains(e.Sentence, "to repository github.com/acme/forge")
+		}) {
+			t.Errorf("events %+v", events)
+		}
+		if found := must(f.Candidates(t.Context(), c))(t); len(found) != 1 {
+			t.Errorf("%d candidates after the first use, want 1", len(found))
+		}
+		if _, err := add(read(spec)); !fault.Is(err, fault.Conflict) {
+			t.Errorf("the same project again: %v", err)
+		}
+		spec.RepositoryID, spec.Repository = organization, "github.com/acme/forge"
+		if _, err := add(read(spec)); err != nil {
+			t.Errorf("another project of the same repository: %v", err)
+		}
+	})
+}
+
+// An account of Google is its own owner.
+func TestMintWithoutOwners(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		is := must(trust.NewIssuer("google", ""))(t)
+		spec := trust.PublisherSpec{Provider: "google", Repository: "forge@acme.iam.gserviceaccount.com", RepositoryID: "113748291048274910283"}
+		p := must(trust.NewPublisher(spec, []trust.Issuer{is}, f.channel.Name, f.channel.ID, "ann", f.clock.now()))(t)
+		p = must(f.ChangePublishers(t.Context(), f.channel.ID, []trust.Change{{Kind: trust.Added, Publisher: p, Event: event(audit.PublisherAdded, p)}}))(t)[0]
+		mint := f.mint(p, "a")
+		mint.Token.Run = trust.Provenance{Provider: "google", Issuer: is.URL, Repository: p.Repository, RepositoryID: p.RepositoryID, OwnerID: p.RepositoryID}
+		if _, err := f.Mint(t.Context(), mint); err != nil {
+			t.Fatal(err)
+		}
+		got := must(f.Publisher(t.Context(), f.channel.ID, p.ID))(t)
+		if got.FullName() != p.FullName() || got.Owner != "" || got.RepositoryID != p.RepositoryID || !got.Pinned() {
+			t.Errorf("after the first use: %+v", got)
+		}
+		if found := must(f.Candidates(t.Context(), trust.Candidate{Issuer: is.URL, RepositoryKey: p.Repository, RepositoryID: p.RepositoryID, OwnerID: p.OwnerID}))(t); len(found) != 1 {
+			t.Errorf("%d candidates, want 1", len(found))
 		}
 	})
 }

@@ -176,7 +176,7 @@ func TestServers(t *testing.T) {
 		{name: "another address", o: servertest.Options{Configure: func(c *config.Config) { c.URL = "https://conda.example.com" }}, want: []string{
 			"fail address: the server calls itself https://conda.example.com, not http://127.0.0.1:",
 			"fail audience: clients will ask for 127.0.0.1, the server takes conda.example.com"}},
-		{name: "an issuer that is away", o: servertest.Options{Configure: func(c *config.Config) { c.Issuers = map[string]string{"github": "http://127.0.0.1:1"} }},
+		{name: "an issuer that is away", o: servertest.Options{Configure: func(c *config.Config) { c.Issuers = map[string]config.Issuer{"github": {URL: "http://127.0.0.1:1"}} }},
 			want: []string{"fail issuer github: the server has no keys of http://127.0.0.1:1"}},
 		{name: "a clock that is wrong", o: servertest.Options{Now: ahead},
 			want: []string{"fail clock: the server's is 10m0s ahead of this machine's", "fail issuer github: the clock of http://127.0.0.1:"}},

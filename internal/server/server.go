@@ -6,10 +6,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -94,18 +92,6 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 	return s, nil
 }
 
-func issuersOf(cfg config.Config) ([]trust.Issuer, error) {
-	var out []trust.Issuer
-	for _, name := range slices.Sorted(maps.Keys(cfg.Issuers)) { // the order in which forms offer them
-		is, err := trust.NewIssuer(name, cfg.Issuers[name])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, is)
-	}
-	return out, nil
-}
-
 // Handler is the whole server.
 func (s *Server) Handler() http.Handler { return s.handler }
 
@@ -183,7 +169,7 @@ func (s *Server) issuers() []api.Issuer {
 	out := []api.Issuer{}
 	for _, h := range s.exchange.Health() {
 		out = append(out, api.Issuer{
-			Provider: provider[h.URL], Issuer: h.URL, Usable: h.Usable, Keys: h.Keys, FetchedAt: h.FetchedAt, ClockSkew: h.Skew.Seconds(),
+			Provider: provider[h.URL], Issuer: h.URL, Usable: h.Usable, Keys: h.Keys, FetchedAt: h.FetchedAt, Stale: h.LastError != "", ClockSkew: h.Skew.Seconds(),
 		})
 	}
 	return out

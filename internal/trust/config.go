@@ -28,7 +28,8 @@ type Config struct {
 	Log      *slog.Logger
 	// Now is the clock.
 	Now func() time.Time
-	// Transport carries requests to issuers; nil means a plain one that honours the proxy variables.
+	// Transport carries requests to all issuers; nil means one for each, by its proxy and authorities or else by the
+	// proxy variables and the system's.
 	Transport http.RoundTripper
 }
 
@@ -48,7 +49,8 @@ func (c *Config) check() error {
 	for _, is := range c.Issuers {
 		bad(is.Provider == nil || is.MaxLifetime <= 0, "issuer %q was not made by NewIssuer", is.URL)
 		bad(badIssuerURL(is.URL) != "", "issuer %q %s", is.URL, badIssuerURL(is.URL))
-		bad(is.JWKSURI != "" && badIssuerURL(is.JWKSURI) != "", "keys address %q %s", is.JWKSURI, badIssuerURL(is.JWKSURI))
+		bad(is.JWKSURI != "" && badKeysURL(is.JWKSURI) != "", "keys address %q %s", is.JWKSURI, badKeysURL(is.JWKSURI))
+		bad(slices.Contains(is.Audiences, ""), "audiences of issuer %q must not be empty", is.URL)
 		bad(seen[is.URL], "issuer %q is there twice", is.URL)
 		seen[is.URL] = true
 		bad(len(is.Algorithms) == 0, "issuer %q has no algorithms", is.URL)

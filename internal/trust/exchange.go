@@ -29,9 +29,8 @@ func NewExchange(ctx context.Context, cfg Config) (*Exchange, error) {
 		return nil, err
 	}
 	x := &Exchange{cfg: cfg, issuers: map[string]*issuerKeys{}, limits: newLimits()}
-	fetch := newFetcher(cfg.Transport, cfg.Now)
 	for _, is := range cfg.Issuers {
-		k := &issuerKeys{Issuer: is, fetch: fetch, store: cfg.Store, log: cfg.Log, now: cfg.Now, running: &x.running}
+		k := &issuerKeys{Issuer: is, fetch: newFetcher(cfg.Transport, is, cfg.Now), store: cfg.Store, log: cfg.Log, now: cfg.Now, running: &x.running}
 		if err := k.load(ctx); err != nil {
 			return nil, err
 		}

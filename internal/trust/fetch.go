@@ -1,12 +1,16 @@
 package trust
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
@@ -25,22 +29,46 @@ type fetcher struct {
 	now    func() time.Time
 }
 
-// newFetcher makes a client that follows no redirects, keeps no cookies and talks TLS 1.2 or better. A nil
-// transport means one of its own.
-func newFetcher(rt http.RoundTripper, now func() time.Time) fetcher {
+// newFetcher makes a client that follows no redirects, keeps no cookies and talks TLS 1.2 or better. Without a
+// transport it makes one that goes the issuer's own way.
+func newFetcher(rt http.RoundTripper, is Issuer, now func() time.Time) fetcher {
 	if rt == nil {
-		rt = &http.Transport{
-			Proxy:              http.ProxyFromEnvironment,
-			TLSClientConfig:    &tls.Config{MinVersion: tls.VersionTLS12},
-			ForceAttemptHTTP2:  true,
-			DisableCompression: true, // what is counted is what is held
-			IdleConnTimeout:    time.Minute,
-		}
+		rt = newTransport(is)
 	}
 	return fetcher{now: now, client: &http.Client{
 		Transport:     rt,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// newTransport goes the way that the issuer's operator says.
+func newTransport(is Issuer) *http.Transport {
+	t := &http.Transport{
+		Proxy:              http.ProxyFromEnvironment,
+		TLSClientConfig:    &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: is.RootCAs},
+		ForceAttemptHTTP2:  true,
+		DisableCompression: true, // what is counted is what is held
+		IdleConnTimeout:    time.Minute,
+	}
+	if is.Proxy != nil {
+		t.Proxy = http.ProxyURL(is.Proxy)
+	} else if strings.HasPrefix(cmp.Or(is.JWKSURI, is.URL), "http://") {
+		t.Proxy, t.DialContext = nil, (&net.Dialer{Control: loopbackOnly}).DialContext
+	}
+	return t
+}
+
+// loopbackOnly refuses to connect to other machines. Plain http is for this one, and what name says so is asked of a
+// resolver: the address that it gives must hold, too.
+func loopbackOnly(_, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("%s is not this machine, and http is for it alone", host)
+	}
+	return nil
 }
 
 // fetched is a key set as an issuer served it.
@@ -52,10 +80,15 @@ type fetched struct {
 	// skew is the issuer's clock minus ours, as its Date header has it; hasSkew says that there was one.
 	skew    time.Duration
 	hasSkew bool
+	// file is the state of the file that was read, when it was one.
+	file keyFile
 }
 
 // keysOf gets the issuer's keys: by discovery (OpenID Connect Discovery 1.0 §4), or from where the operator says.
 func (f fetcher) keysOf(ctx context.Context, is Issuer) (fetched, error) {
+	if is.JWKSFile != "" {
+		return readKeyFile(is.JWKSFile)
+	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	var out fetched
@@ -78,7 +111,8 @@ func (f fetcher) keysOf(ctx context.Context, is Issuer) (fetched, error) {
 }
 
 // jwksURI reads a discovery document and holds it to the issuer: it must name the issuer, and keep the keys on
-// the issuer's own host and scheme, or whoever wrote the document could send us anywhere.
+// the issuer's own host and scheme, or at the one other address that is known of a service: else whoever wrote the
+// document could send us anywhere.
 func jwksURI(is Issuer, doc []byte) (string, error) {
 	var d struct {
 		Issuer  string `json:"issuer"`
@@ -89,6 +123,9 @@ func jwksURI(is Issuer, doc []byte) (string, error) {
 	}
 	if d.Issuer != is.URL {
 		return "", fmt.Errorf("discovery document names the issuer %q, want %q", shown(d.Issuer), is.URL)
+	}
+	if d.JWKSURI != "" && d.JWKSURI == is.keysElsewhere {
+		return d.JWKSURI, nil
 	}
 	base, err := url.Parse(is.URL)
 	if err != nil {

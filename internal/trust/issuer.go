@@ -1,7 +1,7 @@
 package trust
 
 import (
-	"fmt"
+	"crypto/x509"
 	"net"
 	"net/url"
 	"path"
@@ -21,28 +21,27 @@ type Issuer struct {
 	Provider provider.Provider
 	// Algorithms are the JWS algorithms that its tokens may be signed with: never none, never a symmetric one.
 	Algorithms []string
+	// Audiences are what its tokens may be made for, besides those of the server.
+	Audiences []string
 	// MaxLifetime is the longest time that a token of it may span from iat to exp.
 	MaxLifetime time.Duration
-	// JWKSURI is where its keys are, for issuers whose discovery does not say or names another host.
-	// Empty: discovery decides.
+	// JWKSURI is where its keys are, for issuers whose discovery does not say. Empty: discovery decides.
 	JWKSURI string
+	// JWKSFile is a file that has its keys: nothing is fetched then. It is read again when it changes.
+	JWKSFile string
+	// Proxy is the way to its keys; nil: as the proxy variables say. It may hold a password.
+	Proxy *url.URL
+	// RootCAs are the certificate authorities that its host may be vouched for by; nil: the system's.
+	RootCAs *x509.CertPool
+	// keysElsewhere is an address that discovery may name although it is on another host.
+	keysElsewhere string
 }
 
-// NewIssuer takes an operator's word for an issuer: the provider's name ("github") and the address, empty for
-// the public service. The address is https, or http on a loopback address, where tests and the demo live.
-func NewIssuer(providerName, address string) (Issuer, error) {
-	p, ok := provider.ByName(providerName)
-	if !ok {
-		return Issuer{}, fmt.Errorf("issuer provider %q is not known; known: %s", providerName, providerNames())
-	}
-	traits := p.Traits()
-	if address == "" {
-		address = traits.Issuer
-	}
-	if why := badIssuerURL(address); why != "" {
-		return Issuer{}, fmt.Errorf("issuer %q %s", address, why)
-	}
-	return Issuer{Name: providerName, URL: address, Provider: p, Algorithms: traits.Algorithms, MaxLifetime: traits.MaxLifetime}, nil
+// NewIssuer takes an operator's word for an issuer: its name, which is a provider's ("github") or begins with one
+// and '-' ("gitlab-work"), and the address, empty for the public service. The address is https, or http on a
+// loopback address, where tests and the demo live.
+func NewIssuer(name, address string) (Issuer, error) {
+	return IssuerSettings{Name: name, URL: address}.Issuer()
 }
 
 // badIssuerURL says why an address cannot be an issuer's, or "". Tokens repeat the address byte for byte, so
@@ -69,12 +68,4 @@ func badIssuerURL(address string) string {
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func providerNames() string {
-	var names []string
-	for _, p := range provider.All() {
-		names = append(names, p.Traits().Name)
-	}
-	return strings.Join(names, ", ")
 }

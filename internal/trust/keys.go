@@ -39,10 +39,15 @@ type issuerKeys struct {
 	lastErr   error     // how the last fetch ended
 	skew      time.Duration
 	flight    chan struct{} // closed at the end of the fetch under way; nil when there is none
+	file      keyFile       // the state of JWKSFile that was read last
 }
 
-// load takes the last good set from the database, so that a restart while the issuer is away still works.
+// load takes the last good set from the database, so that a restart while the issuer is away still works. A key file
+// is read at once: what it does not have counts no more.
 func (k *issuerKeys) load(ctx context.Context) error {
+	if k.JWKSFile != "" {
+		return k.loadFile()
+	}
 	jwks, at, err := k.store.LoadKeys(ctx, k.URL)
 	if err != nil {
 		return fmt.Errorf("load keys of %s: %w", k.URL, err)
@@ -62,6 +67,11 @@ func (k *issuerKeys) load(ctx context.Context) error {
 // find returns the keys that may have signed a token with that header. It refuses with fault.UnknownKey when the
 // issuer publishes none, and with fault.IssuerUnavailable when that could not be learnt.
 func (k *issuerKeys) find(ctx context.Context, kid, alg string) ([]publicKey, error) {
+	if k.fileChanged() {
+		if err := k.await(ctx, k.refresh(ctx)); err != nil {
+			return nil, err
+		}
+	}
 	keys, age := k.known(kid, alg)
 	if len(keys) > 0 && age < hardAge {
 		if age >= softAge {
@@ -69,12 +79,8 @@ func (k *issuerKeys) find(ctx context.Context, kid, alg string) ([]publicKey, er
 		}
 		return keys, nil
 	}
-	if flight := k.refresh(ctx); flight != nil {
-		select {
-		case <-flight:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for keys of %s: %w", k.URL, context.Cause(ctx))
-		}
+	if err := k.await(ctx, k.refresh(ctx)); err != nil {
+		return nil, err
 	}
 	keys, age = k.known(kid, alg)
 	switch err := k.lastError(); {
@@ -86,6 +92,19 @@ func (k *issuerKeys) find(ctx context.Context, kid, alg string) ([]publicKey, er
 	}
 	return nil, refuse(fault.UnknownKey, "Key is not known", "token is signed with key "+shown(kid)+", which "+k.URL+" does not publish",
 		"Send a fresh token straight from the CI service")
+}
+
+// await waits for the end of a fetch; nil is none.
+func (k *issuerKeys) await(ctx context.Context, flight <-chan struct{}) error {
+	if flight == nil {
+		return nil
+	}
+	select {
+	case <-flight:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for keys of %s: %w", k.URL, context.Cause(ctx))
+	}
 }
 
 // known returns the fitting keys of the set and the set's age, hardAge and more when there is no set.
@@ -137,6 +156,9 @@ func (k *issuerKeys) renew(ctx context.Context) {
 	for _, why := range got.skipped {
 		k.log.LogAttrs(ctx, slog.LevelWarn, "issuer key skipped", slog.String("issuer", k.URL), slog.Any("cause", why))
 	}
+	if k.JWKSFile != "" {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	if err := k.store.SaveKeys(ctx, k.URL, got.jwks, k.now()); err != nil {
@@ -148,7 +170,7 @@ func (k *issuerKeys) renew(ctx context.Context) {
 func (k *issuerKeys) settle(got fetched, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.lastErr = err
+	k.lastErr, k.file = err, got.file
 	if got.hasSkew {
 		k.skew = got.skew
 	}
@@ -174,7 +196,7 @@ func (k *issuerKeys) keepFresh(ctx context.Context) {
 	tick := time.NewTicker(fetchEvery)
 	defer tick.Stop()
 	for {
-		if h := k.health(); k.now().Sub(h.FetchedAt) >= softAge {
+		if h := k.health(); k.fileChanged() || k.now().Sub(h.FetchedAt) >= softAge {
 			k.refresh(ctx)
 		}
 		select {

@@ -249,7 +249,7 @@ func TestTheClientOverHTTP(t *testing.T) {
 		http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})
 		_, _ = fmt.Fprintf(w, "%s|%s|%s", r.Header.Get("User-Agent"), r.Header.Get("Accept"), r.Header.Get("Accept-Encoding"))
 	})
-	f := newFetcher(nil, time.Now)
+	f := newFetcher(nil, Issuer{}, time.Now)
 	var out fetched
 	if _, err := f.get(t.Context(), srv.URL+"/redirect", &out); err == nil || elsewhere.Load() != 0 {
 		t.Errorf("redirect: error %v, followed %d times", err, elsewhere.Load())
@@ -283,7 +283,7 @@ func TestSlowIssuer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := &issuerKeys{Issuer: is, fetch: newFetcher(slow, time.Now), store: newMemory(time.Now), log: slog.New(slog.DiscardHandler),
+		k := &issuerKeys{Issuer: is, fetch: newFetcher(slow, Issuer{}, time.Now), store: newMemory(time.Now), log: slog.New(slog.DiscardHandler),
 			now: time.Now, running: &sync.WaitGroup{}}
 		began := time.Now()
 		ctx, cancel := context.WithCancelCause(t.Context())

@@ -84,6 +84,9 @@ func (p Publisher) inPlaceOf(old Publisher) Publisher {
 	p.ID, p.Version, p.CreatedAt, p.CreatedBy = old.ID, old.Version, old.CreatedAt, old.CreatedBy
 	p.LastUsedAt, p.LastRun = old.LastUsedAt, old.LastRun
 	p.DisabledAt, p.EnabledAt = old.DisabledAt, old.EnabledAt
+	if p.Unnamed() && p.sameRepository(old) {
+		p.Owner, p.Repository = old.Owner, old.Repository
+	}
 	if p.Issuer == old.Issuer && p.AnyRepository == old.AnyRepository && RepositoryKey(p.FullName()) == RepositoryKey(old.FullName()) {
 		p.OwnerID, p.RepositoryID = cmp.Or(p.OwnerID, old.OwnerID), cmp.Or(p.RepositoryID, old.RepositoryID)
 	}

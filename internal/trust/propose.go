@@ -16,8 +16,11 @@ func (p Publisher) Allowing(run Provenance) (Publisher, error) {
 		return fault.New(fault.NotPermitted, "This run cannot be let in from here: %s.", why)
 	}
 	service, ok := provider.ByName(p.Provider)
-	if !ok || run.Issuer != p.Issuer {
+	switch {
+	case run.Issuer != p.Issuer:
 		return p, no("it comes from another issuer")
+	case !ok:
+		return p, no("what its claims mean is known by its issuer's configuration alone, so change the publisher by hand")
 	}
 	v := provider.Match(service, p.Rule, run)
 	if !v.Proven || !p.Pinned() {

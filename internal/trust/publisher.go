@@ -100,7 +100,8 @@ func RepositoryKey(fullName string) string { return foldASCII(fullName) }
 // Weak says why more runs than meant could use the publisher, as a sentence, or "" when it is narrow enough.
 func (p Publisher) Weak() string {
 	t := provider.Traits{}
-	if service, ok := provider.ByName(p.Provider); ok {
+	service, known := provider.ByName(p.Provider)
+	if known {
 		t = service.Traits()
 	}
 	for _, event := range p.Events {
@@ -109,6 +110,8 @@ func (p Publisher) Weak() string {
 		}
 	}
 	switch {
+	case known && p.Unnamed():
+		return "A fork's run can be the first one and become what is trusted, because no repository is named."
 	case p.Right == Read, p.Environment != "", len(p.Refs) > 0, p.ProtectedRef:
 		return ""
 	case t.Environments:
@@ -196,7 +199,17 @@ func (p Publisher) Sentence() string {
 
 // SameRule reports whether two publishers of a channel would let the same runs do the same.
 func (p Publisher) SameRule(q Publisher) bool {
-	return p.Issuer == q.Issuer && RepositoryKey(p.FullName()) == RepositoryKey(q.FullName()) && p.AnyRepository == q.AnyRepository && p.Workflow == q.Workflow &&
+	return p.sameRepository(q) && p.Workflow == q.Workflow &&
 		p.Environment == q.Environment && slices.Equal(p.Refs, q.Refs) && p.ProtectedRef == q.ProtectedRef && slices.Equal(p.Events, q.Events) &&
 		p.HostedRunner == q.HostedRunner && p.Reusable == q.Reusable && p.Right == q.Right
+}
+
+// sameRepository reports whether two publishers mean one repository: by its name, or by its id while one of them
+// knows it by nothing else. Two ids are two repositories, whatever they are called.
+func (p Publisher) sameRepository(q Publisher) bool {
+	if p.Issuer != q.Issuer || p.AnyRepository != q.AnyRepository || p.RepositoryID != "" && q.RepositoryID != "" && p.RepositoryID != q.RepositoryID {
+		return false
+	}
+	byID := p.RepositoryID != "" && q.RepositoryID != "" && (p.Unnamed() || q.Unnamed())
+	return byID || RepositoryKey(p.FullName()) == RepositoryKey(q.FullName())
 }

@@ -170,7 +170,7 @@ func TestNewIssuer(t *testing.T) {
 		{"github", "https://token.example/a/", "trailing slash"},
 		{"github", "https://token.example/a/../b", "dotted"},
 		{"github", "https://Token.example", "lower case"},
-		{"jenkins", "https://x.example", "known: github"},
+		{"jenkins", "https://x.example", "must be one of github"},
 	} {
 		t.Run(tt.name+"="+tt.url, func(t *testing.T) {
 			t.Parallel()

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"sluice/internal/fault"
-	"sluice/internal/trust/provider"
 )
 
 // stated is what a token states of itself: when, for whom, once.
@@ -28,7 +27,7 @@ func (x *Exchange) checkStated(t *idToken, is *issuerKeys, now time.Time) (state
 	if s.expires, err = x.checkTimes(t, is, now); err != nil {
 		return s, err
 	}
-	if s.audience, err = x.checkAudience(t, is.Provider.Traits()); err != nil {
+	if s.audience, err = x.checkAudience(t, is); err != nil {
 		return s, err
 	}
 	if s.jti, err = checkJTI(t, is.Provider.Traits().NeedsJTI); err != nil {
@@ -106,21 +105,23 @@ func timeClaim(t *idToken, name string, required bool) (time.Time, error) {
 	return time.Unix(int64(f), 0), nil
 }
 
-// checkAudience wants exactly one audience that is byte for byte one of ours. A token with a second audience
-// could be used at that other service as well.
-func (x *Exchange) checkAudience(t *idToken, traits provider.Traits) (string, error) {
+// checkAudience wants exactly one audience that is byte for byte one of ours, or one that the issuer may use. A token
+// with a second audience could be used at that other service as well.
+func (x *Exchange) checkAudience(t *idToken, is *issuerKeys) (string, error) {
+	wanted := slices.Concat(x.cfg.Audiences, is.Audiences)
 	aud := t.claims["aud"]
 	if many, ok := aud.([]any); ok && len(many) == 1 {
 		aud = many[0]
 	}
 	s, ok := aud.(string)
-	if ok && slices.Contains(x.cfg.Audiences, s) {
+	if ok && slices.Contains(wanted, s) {
 		return s, nil
 	}
 	got := shown(s)
 	if !ok {
 		got = "no single audience"
 	}
+	traits := is.Provider.Traits()
 	do := "Ask the CI service for a token with exactly that audience"
 	switch {
 	case traits.AudienceHint != nil:
@@ -129,15 +130,11 @@ func (x *Exchange) checkAudience(t *idToken, traits provider.Traits) (string, er
 		do = "rattler-build before 0.67 and pixi before 0.71 always ask for prefix.dev: update the client, or let the operator accept it with --audience prefix.dev"
 	}
 	return "", refuse(fault.WrongAudience, "Audience does not match",
-		"token has "+got+", the server at "+x.cfg.URL+" wants "+list(x.shownAudiences(), "or"), do)
+		"token has "+got+", the server at "+x.cfg.URL+" wants "+list(wanted[:min(len(wanted), 3)], "or"), do)
 }
 
 // legacyAudience is what clients asked for, whatever the server, before they took its host name.
 const legacyAudience = "prefix.dev"
-
-func (x *Exchange) shownAudiences() []string {
-	return x.cfg.Audiences[:min(len(x.cfg.Audiences), 3)]
-}
 
 func checkJTI(t *idToken, needed bool) (string, error) {
 	v, present := t.claims["jti"]

@@ -46,8 +46,8 @@ type RuleJSON struct {
 	Events          []string `json:"events,omitempty" nullable:"false" maxItems:"50" maxLength:"100" example:"push" doc:"What may start the run, in place of the safe events of the service. Those that strangers or unreviewed code can fire are let in by naming them here, and only so."`
 	HostedRunner    bool     `json:"hosted_runner,omitempty" doc:"Wants a machine of the service's own."`
 	Reusable        string   `json:"reusable,omitempty" maxLength:"510" example:"acme/shared/.github/workflows/publish.yml" doc:"The reusable workflow that the job must live in, perhaps with @ and a full ref or commit; absent: the started file itself."`
-	OwnerID         string   `json:"repository_owner_id,omitempty" maxLength:"64" example:"583231" doc:"The owner's unchangeable number, pinned at the first use if it is not given."`
-	RepositoryID    string   `json:"repository_id,omitempty" maxLength:"64" example:"41881900" doc:"The repository's unchangeable number, pinned at the first use if it is not given."`
+	OwnerID         string   `json:"repository_owner_id,omitempty" maxLength:"255" example:"583231" doc:"The owner's unchangeable id, a number on most services, pinned at the first use if it is not given."`
+	RepositoryID    string   `json:"repository_id,omitempty" maxLength:"255" example:"41881900" doc:"The repository's unchangeable id, a number on most services, pinned at the first use if it is not given."`
 }
 
 // ScopeJSON says what the runs may do, and until when.

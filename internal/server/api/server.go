@@ -29,6 +29,8 @@ type Issuer struct {
 	Usable    bool      `json:"usable" doc:"Whether its identity tokens can be checked now."`
 	Keys      int       `json:"keys" minimum:"0" example:"4" doc:"How many of its keys are known."`
 	FetchedAt time.Time `json:"keys_fetched_at,omitzero" example:"2026-08-20T11:55:00Z" doc:"When they were fetched; absent when never."`
+	// Stale says that the keys could not be had anew, and those at hand serve on.
+	Stale bool `json:"stale,omitempty" doc:"The keys could not be had anew; those that are known serve on for a day."`
 	// ClockSkew is the issuer's clock minus ours, in seconds, as last seen.
 	ClockSkew float64 `json:"clock_skew_seconds" example:"-0.5" doc:"The issuer's clock minus this server's, as last seen."`
 }

@@ -60,7 +60,7 @@ func (s *site) attempt(ch channel.Channel, e audit.Event) page.Attempt {
 	}
 	run := trust.Provenance{
 		Provider: s.provider(e.Facts["issuer"]), Issuer: e.Facts["issuer"], Repository: e.Facts["repository"],
-		RunID: e.Facts["run_id"], RunAttempt: e.Facts["run_attempt"],
+		RunID: e.Facts["run_id"], RunAttempt: e.Facts["run_attempt"], JobID: e.Facts["job_id"], RunLink: e.Facts["run_link"],
 	}
 	run.Owner, _, _ = strings.Cut(run.Repository, "/")
 	a.Workflow, a.Ref = e.Facts["workflow"], e.Facts["ref"]
