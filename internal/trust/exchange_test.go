@@ -446,20 +446,20 @@ func TestUnknownIssuers(t *testing.T) {
 	}
 	w := newWorld(t, func(c *Config) { c.Issuers = []Issuer{github} })
 	for _, tt := range []struct{ iss, fragment string }{
-		{"https://evil.example", "--issuer github=https://evil.example"},
-		{"https://gitlab.acme.dev", "--issuer gitlab=https://gitlab.acme.dev"},
-		{"https://codeberg.org/api/actions", "--issuer forgejo=https://codeberg.org/api/actions"},
+		{"https://evil.example", "adding github-NAME=https://evil.example"},
+		{"https://gitlab.acme.dev", "adding gitlab-NAME=https://gitlab.acme.dev"},
+		{"https://codeberg.org/api/actions", "adding forgejo-NAME=https://codeberg.org/api/actions"},
 		{"https://evil.example", "token comes from https://evil.example, the server at " + serverURL + " trusts https://token.actions.githubusercontent.com"},
 		{github.URL + "/", "spelling must be exactly " + github.URL},
 		{"https://Token.Actions.GitHubUserContent.com", "spelling must be exactly"},
-		{"http://token.actions.githubusercontent.com", "--issuer"},
-		{"https://token.actions.githubusercontent.com:443", "--issuer"},
-		{"https://x@token.actions.githubusercontent.com", "--issuer"},
-		{"https://token.actions.githubusercontent%2ecom", "--issuer"},
-		{"https://token.actions.githubusercontent.com.evil.example", "--issuer"},
-		{"https://token.actions.g\u0456thubusercontent.com", "--issuer"},
-		{github.URL + "/evil-slug", "--issuer github=" + github.URL + "/evil-slug"},
-		{"token.actions.githubusercontent.com", "--issuer"},
+		{"http://token.actions.githubusercontent.com", "No issuer has such an address"},
+		{"https://token.actions.githubusercontent.com:443", "adding github-NAME"},
+		{"https://x@token.actions.githubusercontent.com", "No issuer has such an address"},
+		{"https://token.actions.githubusercontent%2ecom", "No issuer has such an address"},
+		{"https://token.actions.githubusercontent.com.evil.example", "adding github-NAME"},
+		{"https://token.actions.g\u0456thubusercontent.com", "No issuer has such an address"},
+		{github.URL + "/evil-slug", "adding github-NAME=" + github.URL + "/evil-slug"},
+		{"token.actions.githubusercontent.com", "No issuer has such an address"},
 		{"", "(empty)"},
 	} {
 		t.Run(tt.iss, func(t *testing.T) {

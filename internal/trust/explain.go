@@ -106,7 +106,10 @@ func (x *Exchange) fix(c comparison, width int) string {
 // unknownIssuer refuses a token of an issuer that is not configured, without asking anybody about it.
 func (x *Exchange) unknownIssuer(got string) error {
 	var known []string
-	do := "Its operator may add it with --issuer " + x.providerOf(got) + "=" + shown(got)
+	do := "Its operator may trust it, too, by adding " + x.providerOf(got) + "-NAME=" + shown(got) + " to the setting issuer"
+	if badIssuerURL(got) != "" || strings.ContainsFunc(got, func(r rune) bool { return r > '~' }) {
+		do = "No issuer has such an address: use a token straight from the CI service"
+	}
 	for _, is := range x.cfg.Issuers {
 		known = append(known, is.URL)
 		if strings.TrimRight(foldASCII(got), "/") == foldASCII(is.URL) {
@@ -117,7 +120,7 @@ func (x *Exchange) unknownIssuer(got string) error {
 		" trusts "+cut(list(known, "and"), 160), do)
 }
 
-// providerOf guesses the kind of an issuer for the operator's flag: that of a configured one above it, else the one
+// providerOf guesses the kind of an issuer for the operator's setting: that of a configured one above it, else the one
 // that its address looks like.
 func (x *Exchange) providerOf(issuer string) string {
 	name := provider.Likely(issuer)

@@ -63,7 +63,7 @@ type world struct {
 }
 
 // both runs a test in a world on SQLite and in one on PostgreSQL. change may alter the server's options.
-func both(t *testing.T, run func(t *testing.T, w *world), change ...func(*servertest.Options)) {
+func both(t *testing.T, run func(t *testing.T, w *world), change ...func(t *testing.T, o *servertest.Options)) {
 	t.Helper()
 	for _, o := range []servertest.Options{{}, {Postgres: true}} {
 		name := "sqlite"
@@ -74,7 +74,7 @@ func both(t *testing.T, run func(t *testing.T, w *world), change ...func(*server
 			c := &clock{at: time.Now().Truncate(time.Second)}
 			o.Now = c.now
 			for _, f := range change {
-				f(&o)
+				f(t, &o)
 			}
 			w := &world{Server: servertest.New(t, o), clock: c}
 			w.ann = w.User(t, "ann", false)

@@ -89,7 +89,7 @@ const untoldFork = "(not told)"
 func (gitlab) Read(c Claims) (Provenance, error) {
 	p := Provenance{Provider: "gitlab"}
 	var runsIn, runsInID string
-	r := reader{claims: c, update: "GitLab sends it since version 16.3, so an older server must be updated"}
+	r := reader{claims: c, update: "GitLab sends it since version 16.3, and not where the configuration comes from an address"}
 	r.required(&p.Repository, "project_path", text)
 	r.required(&p.Owner, "namespace_path", text)
 	r.required(&p.RepositoryID, "project_id", digits)
