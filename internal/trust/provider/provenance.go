@@ -101,9 +101,12 @@ func (p Provenance) Sentence() string {
 }
 
 // Byline is the part of Sentence that names the run: "build.yml of acme/forge, run 1234 attempt 1". Where the service
-// does not count attempts there is none.
+// does not count attempts there is none, and where its name of a workflow is a number it says nothing to people.
 func (p Provenance) Byline() string {
-	s := cmp.Or(p.Workflow, "a run") + " of " + p.Repository
+	s := "a run of " + p.Repository
+	if p.Workflow != "" && !uuid(p.Workflow) {
+		s = p.Workflow + " of " + p.Repository
+	}
 	if n := cmp.Or(p.RunNumber, p.RunID); n != "" {
 		s += ", run " + n
 		if p.RunAttempt != "" {
