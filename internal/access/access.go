@@ -62,11 +62,15 @@ type APITokens interface {
 	TouchAPIToken(ctx context.Context, id int64, at time.Time) error
 }
 
-// Keys counts API tokens.
+// Keys knows the API tokens that could upload.
 type Keys interface {
 	// UploadKeys counts the live API tokens that may upload to the channel: they have the scope upload, are not
-	// limited to another channel, and belong to a maintainer or owner of it, or to an administrator.
+	// limited to another channel, and belong to a maintainer or owner of it, or to an administrator. None may where
+	// the channel takes uploads from trusted publishers only.
 	UploadKeys(ctx context.Context, channel int64, now time.Time) (int, error)
+	// UploadTokens lists those tokens, newest first, also where the channel takes none of them: they would count
+	// again as soon as it does.
+	UploadTokens(ctx context.Context, channel int64, now time.Time, limit int) ([]account.APIToken, error)
 }
 
 // PublishTokens finds publish tokens.

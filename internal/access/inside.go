@@ -41,3 +41,11 @@ func (a *Access) MayInside(ctx context.Context, p Principal, ch channel.Channel)
 func (a *Access) UploadKeys(ctx context.Context, ch channel.Channel) (int, error) {
 	return a.Keys.UploadKeys(ctx, ch.ID, a.Now())
 }
+
+// MaxUploadTokens bounds what UploadTokens lists.
+const MaxUploadTokens = 200
+
+// UploadTokens lists the API tokens that could publish to ch if it takes any, newest first, for its owners to tidy up.
+func (a *Access) UploadTokens(ctx context.Context, ch channel.Channel) ([]account.APIToken, error) {
+	return a.Keys.UploadTokens(ctx, ch.ID, a.Now(), MaxUploadTokens)
+}

@@ -113,6 +113,8 @@ type Check struct {
 type Query struct {
 	// ChannelID limits to one channel; 0 asks for every event of the server.
 	ChannelID int64
+	// NoChannel limits to events of no channel.
+	NoChannel bool
 	// Kinds limits to these kinds; none asks for all.
 	Kinds []Kind
 	// Before is the ID below which to begin; 0 begins with the newest.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"sluice/internal/audit"
 	"sluice/internal/conda"
@@ -90,8 +89,9 @@ type Store interface {
 	// CreateChannel stores c with owner as its first member, and returns it with its ID.
 	// A name that is taken is fault.Conflict.
 	CreateChannel(ctx context.Context, c Channel, owner int64, e audit.Event) (Channel, error)
-	// ChangeChannel stores the visibility, description and PublisherOnly of the channel with c's ID.
-	ChangeChannel(ctx context.Context, c Channel, e audit.Event) error
+	// ChangeChannel stores the visibility, description and PublisherOnly of after, if the channel still has those
+	// of before. Errors: fault.Conflict when it has others, fault.NotFound when it is gone.
+	ChangeChannel(ctx context.Context, before, after Channel, e audit.Event) error
 	// ChannelByName returns fault.NotFound when there is none.
 	ChannelByName(ctx context.Context, name conda.Channel) (Channel, error)
 	// Channels lists, by name, the public ones and those that the account is a member of; all with everything.
@@ -126,8 +126,8 @@ func (s *Channels) Create(ctx context.Context, by audit.Actor, owner int64, name
 		return Channel{}, fault.Wrap(err, fault.InvalidField, "%v", err)
 	}
 	description = strings.TrimSpace(description)
-	if len(description) > MaxDescription || !utf8.ValidString(description) {
-		return Channel{}, fault.New(fault.InvalidField, "a description has at most %d bytes of UTF-8, this one has %d", MaxDescription, len(description))
+	if err := checkDescription(description); err != nil {
+		return Channel{}, err
 	}
 	c := Channel{Name: n, Visibility: v, Description: description, CreatedAt: s.Now(), CreatedBy: by.Name}
 	return s.Store.CreateChannel(ctx, c, owner, audit.Event{

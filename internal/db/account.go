@@ -228,22 +228,33 @@ func (db *DB) APIToken(ctx context.Context, h token.Hash) (account.APIToken, acc
 
 // APITokens implements account.TokenStore.
 func (db *DB) APITokens(ctx context.Context, user int64) ([]account.APIToken, error) {
-	return collect(ctx, db.reader, func(r *sql.Rows, t *account.APIToken) error {
-		var row tokenRow
-		err := r.Scan(row.fields()...)
-		*t = row.token()
-		return err
-	}, `SELECT `+tokenColumns+tokenTables+`WHERE t.account_id = $1 ORDER BY t.id DESC`, user)
+	return collect(ctx, db.reader, scanToken, `SELECT `+tokenColumns+tokenTables+`WHERE t.account_id = $1 ORDER BY t.id DESC`, user)
+}
+
+func scanToken(r *sql.Rows, t *account.APIToken) error {
+	var row tokenRow
+	err := r.Scan(row.fields()...)
+	*t = row.token()
+	return err
 }
 
 // UploadKeys implements access.Keys.
 func (db *DB) UploadKeys(ctx context.Context, channelID int64, now time.Time) (n int, err error) {
 	err = db.reader.QueryRowContext(ctx, `SELECT count(*) FROM api_token t JOIN account a ON a.id = t.account_id
-		LEFT JOIN member m ON m.account_id = a.id AND m.channel_id = $1
-		WHERE t.revoked_us IS NULL AND t.expires_us > $2 AND a.disabled_us IS NULL AND t.scopes LIKE '%"upload"%'
-		AND (t.channel_id IS NULL OR t.channel_id = $1) AND (a.admin = 1 OR m.role IN ('owner', 'maintainer'))`, channelID, micros(now)).Scan(&n)
+		LEFT JOIN member m ON m.account_id = a.id AND m.channel_id = $1 `+uploadTokens+`
+		AND NOT EXISTS (SELECT 1 FROM channel c WHERE c.id = $1 AND c.publisher_only = 1)`, channelID, micros(now)).Scan(&n)
 	return n, err
 }
+
+// UploadTokens implements access.Keys.
+func (db *DB) UploadTokens(ctx context.Context, channelID int64, now time.Time, limit int) ([]account.APIToken, error) {
+	return collect(ctx, db.reader, scanToken, `SELECT `+tokenColumns+tokenTables+`
+		LEFT JOIN member m ON m.account_id = a.id AND m.channel_id = $1 `+uploadTokens+` ORDER BY t.id DESC LIMIT $3`, channelID, micros(now), limit)
+}
+
+// uploadTokens are the live API tokens t whose accounts a, as members m, could publish to the channel $1 at $2.
+const uploadTokens = `WHERE t.revoked_us IS NULL AND t.expires_us > $2 AND a.disabled_us IS NULL AND t.scopes LIKE '%"upload"%'
+	AND (t.channel_id IS NULL OR t.channel_id = $1) AND (a.admin = 1 OR m.role IN ('owner', 'maintainer'))`
 
 // RevokeAPIToken implements account.TokenStore.
 func (db *DB) RevokeAPIToken(ctx context.Context, user, id int64, at time.Time, e audit.Event) error {

@@ -43,7 +43,7 @@ func (db *DB) Events(ctx context.Context, q audit.Query) ([]audit.Event, error) 
 		args = append(args, arg)
 		where = append(where, fmt.Sprintf(cond, len(args)))
 	}
-	if q.ChannelID != 0 {
+	if q.ChannelID != 0 || q.NoChannel {
 		add("channel_id = $%d", q.ChannelID)
 	}
 	if q.Before != 0 {

@@ -11,6 +11,7 @@ import (
 	"sluice/internal/catalog"
 	"sluice/internal/channel"
 	"sluice/internal/conda"
+	"sluice/internal/fault"
 	"sluice/internal/token"
 )
 
@@ -127,6 +128,22 @@ func TestUploadKeys(t *testing.T) {
 		counts("a revoked token", 2)
 		f.clock.advance(time.Hour)
 		counts("the owner's token has ended", 1)
+		only := f.channel
+		only.PublisherOnly = true
+		if err := f.ChangeChannel(ctx, f.channel, only, audit.Event{}); err != nil {
+			t.Fatal(err)
+		}
+		counts("trusted publishers only", 0)
+		var left []string
+		for _, k := range must(f.UploadTokens(ctx, f.channel.ID, f.clock.now(), 10))(t) {
+			left = append(left, k.User)
+		}
+		if diff := cmp.Diff([]string{"root"}, left); diff != "" {
+			t.Error("tokens that would count again: " + diff)
+		}
+		if err := f.ChangeChannel(ctx, f.channel, f.channel, audit.Event{}); !fault.Is(err, fault.Conflict) {
+			t.Errorf("a change of what the channel was before = %v, want a conflict", err)
+		}
 	})
 }
 

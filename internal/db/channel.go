@@ -33,11 +33,20 @@ func (db *DB) CreateChannel(ctx context.Context, c channel.Channel, owner int64,
 }
 
 // ChangeChannel implements channel.Store.
-func (db *DB) ChangeChannel(ctx context.Context, c channel.Channel, e audit.Event) error {
+func (db *DB) ChangeChannel(ctx context.Context, before, after channel.Channel, e audit.Event) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE channel SET visibility = $2, description = $3, publisher_only = $4 WHERE id = $1`,
-			c.ID, string(c.Visibility), c.Description, bit(c.PublisherOnly))
-		if err := oneRow(res, err, access.NoChannel(c.Name.String())); err != nil {
+		var row channelRow
+		err := tx.QueryRowContext(ctx, `SELECT `+channelColumns+` FROM channel c WHERE c.id = $1`+db.forUpdate, before.ID).Scan(row.fields()...)
+		if errors.Is(err, sql.ErrNoRows) {
+			return access.NoChannel(before.Name.String())
+		} else if err != nil {
+			return fmt.Errorf("change channel: %w", err)
+		}
+		if row.Visibility != before.Visibility || row.Description != before.Description || row.PublisherOnly != before.PublisherOnly {
+			return fault.New(fault.Conflict, "Channel %s was changed meanwhile: look at it again.", before.Name)
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE channel SET visibility = $2, description = $3, publisher_only = $4 WHERE id = $1`,
+			after.ID, string(after.Visibility), after.Description, bit(after.PublisherOnly)); err != nil {
 			return fmt.Errorf("change channel: %w", err)
 		}
 		return db.appendEvent(ctx, tx, e)

@@ -234,14 +234,14 @@ func TestAPublisherOnlyChannel(t *testing.T) {
 		underWay := f.commit(t, "noarch", "a-1-0.conda", 1) // decided before the channel was closed
 		closed := f.channel
 		closed.PublisherOnly = true
-		if err := f.ChangeChannel(t.Context(), closed, audit.Event{Kind: audit.ChannelChanged}); err != nil {
+		if err := f.ChangeChannel(t.Context(), f.channel, closed, audit.Event{Kind: audit.ChannelChanged}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := f.Publish(t.Context(), underWay); !fault.Is(err, fault.PublisherOnly) {
 			t.Errorf("an API token, under way: %v", err)
 		}
 		f.attempts(t, tok, []attempt{{"noarch/a-1-0.conda", 1, "", ""}})
-		if err := f.ChangeChannel(t.Context(), f.channel, audit.Event{Kind: audit.ChannelChanged}); err != nil {
+		if err := f.ChangeChannel(t.Context(), closed, f.channel, audit.Event{Kind: audit.ChannelChanged}); err != nil {
 			t.Fatal(err)
 		}
 		f.publish(t, f.commit(t, "noarch", "b-1-0.conda", 2))

@@ -121,7 +121,7 @@ func (s *Server) routes() http.Handler {
 	}
 	pages := web.New(web.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
-		Publishers: s.Publishers, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now,
+		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now,
 		Mails: s.mails != nil,
 	})
 	programs := api.New(api.Deps{

@@ -245,7 +245,7 @@ func TestEnds(t *testing.T) {
 			w.upload(t, "extra", w.key, file, body).checkUpload(t, 200, "is published")
 			closed := w.extra
 			closed.PublisherOnly = true
-			if err := w.DB.ChangeChannel(t.Context(), closed, audit.Event{Kind: audit.ChannelChanged, ChannelID: closed.ID}); err != nil {
+			if err := w.DB.ChangeChannel(t.Context(), w.extra, closed, audit.Event{Kind: audit.ChannelChanged, ChannelID: closed.ID}); err != nil {
 				t.Fatal(err)
 			}
 			file, body = pack(t, "ebb", "2", "noarch")

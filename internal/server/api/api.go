@@ -81,6 +81,7 @@ func https(address string) bool { return strings.HasPrefix(address, "https://") 
 // routes lists everything that the API can do.
 func (s *service) routes() {
 	s.channelRoutes()
+	s.channelChangeRoutes()
 	s.memberRoutes()
 	s.publisherRoutes()
 	s.tryRoute()

@@ -13,11 +13,13 @@ import (
 
 // channelJSON is a channel.
 type channelJSON struct {
-	Name        string    `json:"name" example:"forge" doc:"The channel's name, one segment of its address."`
-	URL         string    `json:"url" format:"uri" example:"https://conda.example.org/forge" doc:"The address that conda clients take."`
-	Visibility  string    `json:"visibility" enum:"public,private" example:"public" doc:"Who may read: anybody, or members and tokens made for them."`
-	Description string    `json:"description" example:"Tools of the tide group" doc:"For people; plain text."`
-	CreatedAt   time.Time `json:"created_at" example:"2026-08-20T12:00:00Z" doc:"When it was made."`
+	Name        string `json:"name" example:"forge" doc:"The channel's name, one segment of its address."`
+	URL         string `json:"url" format:"uri" example:"https://conda.example.org/forge" doc:"The address that conda clients take."`
+	Visibility  string `json:"visibility" enum:"public,private" example:"public" doc:"Who may read: anybody, or members and tokens made for them."`
+	Description string `json:"description" example:"Tools of the tide group" doc:"For people; plain text."`
+	// PublisherOnly is no secret: an upload with an API token is told so, too.
+	PublisherOnly bool      `json:"publisher_only" example:"false" doc:"Whether only trusted publishers bring packages: true refuses uploads with API tokens."`
+	CreatedAt     time.Time `json:"created_at" example:"2026-08-20T12:00:00Z" doc:"When it was made."`
 	// The rest stands only in the answer for one channel.
 	CreatedBy string      `json:"created_by,omitempty" example:"ann" doc:"Who made it; members see it, in the answer for one channel."`
 	Role      string      `json:"role,omitempty" enum:"owner,maintainer,reader" example:"owner" doc:"What the caller is here, in the answer for one channel; absent for those who are no members."`
@@ -113,7 +115,7 @@ func (s *service) getChannel(ctx context.Context, in *channelInput) (*channelOut
 func (s *service) channelOf(ch channel.Channel) channelJSON {
 	return channelJSON{
 		Name: ch.Name.String(), URL: s.URL + "/" + ch.Name.String(), Visibility: string(ch.Visibility),
-		Description: ch.Description, CreatedAt: ch.CreatedAt,
+		Description: ch.Description, PublisherOnly: ch.PublisherOnly, CreatedAt: ch.CreatedAt,
 	}
 }
 

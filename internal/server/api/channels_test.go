@@ -56,3 +56,25 @@ func TestChannelsAndPublishTokens(t *testing.T) {
 		{name: "makes none", who: "run", method: "POST", path: "/channels", body: `{"name": "his"}`, status: 403, want: `{"code": "not_permitted"}`},
 	})
 }
+
+func TestChangeChannel(t *testing.T) {
+	t.Parallel()
+	newWorld(t).walk(t, []step{
+		{name: "keys of a channel that takes them", who: "ann", method: "GET", path: "/channels/forge/upload-keys", status: 200,
+			want: `{"publisher_only": false, "upload_keys": [{"account": "ann", "name": "ann uploads"}, {"account": "mia"}, {"account": "ann", "name": "ann"}, {"account": "root"}]}`},
+		{name: "keys, for a maintainer", who: "mia", method: "GET", path: "/channels/forge/upload-keys", status: 403, want: `{"code": "not_permitted"}`},
+		{name: "keys, for nobody", method: "GET", path: "/channels/forge/upload-keys", status: 401, want: `{"code": "unauthenticated"}`},
+		{name: "publishers only", who: "ann", method: "PATCH", path: "/channels/forge", body: `{"publisher_only": true}`, status: 200,
+			want: `{"publisher_only": true, "visibility": "public", "description": "Tools"}`},
+		{name: "the keys that are left over", who: "ann", method: "GET", path: "/channels/forge/upload-keys", status: 200, want: `{"publisher_only": true, "upload_keys": [{}, {}, {}, {}]}`},
+		{name: "the rest", who: "session", method: "PATCH", path: "/channels/forge", body: `{"visibility": "private", "description": " New "}`, status: 200,
+			want: `{"publisher_only": true, "visibility": "private", "description": "New"}`},
+		{name: "nothing", who: "ann", method: "PATCH", path: "/channels/forge", body: `{}`, status: 200, want: `{"publisher_only": true, "description": "New"}`},
+		{name: "by a maintainer", who: "mia", method: "PATCH", path: "/channels/forge", body: `{"publisher_only": false}`, status: 403, want: `{"code": "not_permitted"}`},
+		{name: "by a token without the scope", who: "ann uploads", method: "PATCH", path: "/channels/forge", body: `{"publisher_only": false}`, status: 403, want: `{"code": "not_permitted"}`},
+		{name: "an unknown visibility", who: "ann", method: "PATCH", path: "/channels/forge", body: `{"visibility": "secret"}`, status: 422, want: `{"code": "invalid_field"}`},
+		{name: "an unknown member", who: "ann", method: "PATCH", path: "/channels/forge", body: `{"name": "other"}`, status: 422, want: `{"code": "invalid_field"}`},
+		{name: "said in the log", who: "ann", method: "GET", path: "/channels/forge/audit?kind=channel.changed", status: 200,
+			want: `{"events": [{"sentence": "changed channel forge: made it private, described it anew"}, {"sentence": "changed channel forge: it takes uploads from trusted publishers only"}]}`},
+	})
+}

@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 		}
 	})
 	w := &world{DB: d, bearers: map[string]string{}, mux: http.NewServeMux()}
-	w.access = &access.Access{Roles: d, Sessions: d, API: d, Publishes: d, Now: clock}
+	w.access = &access.Access{Roles: d, Sessions: d, API: d, Publishes: d, Keys: d, Now: clock}
 	deps := Deps{
 		URL: "https://conda.example.org", Version: "1.2.3", Access: w.access,
 		Channels:   &channel.Channels{Store: d, Now: clock},

@@ -32,6 +32,7 @@ type Deps struct {
 	Accounts   *account.Accounts
 	Channels   *channel.Channels
 	Publishers *trust.Publishers
+	Exchange   Trier
 	Catalog    *catalog.Catalog
 	Audit      audit.Log
 	// Mails says that this server sends mails.

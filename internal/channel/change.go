@@ -1,0 +1,69 @@
+package channel
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+
+	"sluice/internal/audit"
+	"sluice/internal/fault"
+)
+
+// A Revision is what an owner changes of a channel. What is nil stays as it is.
+type Revision struct {
+	Visibility    *Visibility
+	Description   *string
+	PublisherOnly *bool
+}
+
+// Change revises a channel that was read as c, and returns what it became. Nothing is written where nothing
+// changes. Errors: fault.InvalidField for a description that is too long, fault.Conflict when somebody else changed
+// the channel since it was read, fault.NotFound when it is gone.
+func (s *Channels) Change(ctx context.Context, by audit.Actor, c Channel, r Revision) (Channel, error) {
+	after := c
+	var what []string
+	if r.Visibility != nil && *r.Visibility != c.Visibility {
+		after.Visibility = *r.Visibility
+		what = append(what, "made it "+string(after.Visibility))
+	}
+	if r.Description != nil {
+		after.Description = strings.TrimSpace(*r.Description)
+		if err := checkDescription(after.Description); err != nil {
+			return c, err
+		}
+		if after.Description != c.Description {
+			what = append(what, "described it anew")
+		}
+	}
+	if r.PublisherOnly != nil && *r.PublisherOnly != c.PublisherOnly {
+		after.PublisherOnly = *r.PublisherOnly
+		what = append(what, uploadWords(after.PublisherOnly))
+	}
+	if len(what) == 0 {
+		return c, nil
+	}
+	name := c.Name.String()
+	return after, s.Store.ChangeChannel(ctx, c, after, audit.Event{
+		At: s.Now(), Kind: audit.ChannelChanged, Actor: by, ChannelID: c.ID, Channel: name, Subject: name,
+		Sentence: "changed channel " + name + ": " + strings.Join(what, ", "), RequestID: audit.Request(ctx),
+	})
+}
+
+// SetPublisherOnly says whether only trusted publishers bring packages to the channel; see Change.
+func (s *Channels) SetPublisherOnly(ctx context.Context, by audit.Actor, c Channel, on bool) (Channel, error) {
+	return s.Change(ctx, by, c, Revision{PublisherOnly: &on})
+}
+
+func uploadWords(publisherOnly bool) string {
+	if publisherOnly {
+		return "it takes uploads from trusted publishers only"
+	}
+	return "it takes uploads with API tokens, too"
+}
+
+func checkDescription(s string) error {
+	if len(s) > MaxDescription || !utf8.ValidString(s) {
+		return fault.New(fault.InvalidField, "a description has at most %d bytes of UTF-8, this one has %d", MaxDescription, len(s))
+	}
+	return nil
+}
