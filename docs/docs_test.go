@@ -273,7 +273,7 @@ func TestEverySettingOfIssuersIsExplained(t *testing.T) {
 // The manual's workflow file is the one that the pages hand out.
 func TestWorkflowFileIsThePages(t *testing.T) {
 	t.Parallel()
-	w := page.Workflow{URL: "https://conda.acme.dev", Channel: "forge", Repository: "acme/forge", File: "build.yml", Environment: "release"}
+	w := page.Workflow{Provider: "github", URL: "https://conda.acme.dev", Channel: "forge", Repository: "acme/forge", File: "build.yml", Environment: "release"}
 	if text := read(t, "docs/forge.md"); !strings.Contains(text, "```yaml\n"+w.Text()+"```") {
 		t.Errorf("docs/forge.md lacks this file:\n%s", w.Text())
 	}

@@ -63,7 +63,7 @@ var forgejoOnly = []string{
 
 func TestWorkflowsAreClean(t *testing.T) {
 	t.Parallel()
-	w := page.Workflow{URL: "https://conda.example.com", Channel: "forge", Repository: "acme/forge", File: "build.yml"}
+	w := page.Workflow{Provider: "github", URL: "https://conda.example.com", Channel: "forge", Repository: "acme/forge", File: "build.yml"}
 	private, odd := w, w
 	private.Private, private.Environment = true, "release"
 	odd.URL, odd.Channel, odd.Environment = "http://127.0.0.1:8080", "a.b_c-1", "on: it's #1"
@@ -139,7 +139,7 @@ var (
 func TestVersionsAreThePages(t *testing.T) {
 	t.Parallel()
 	files := read(t, gitHubFile) + read(t, matrixFile) + read(t, forgejoFile) + read(t, gitLabFile) + read(t, "integrations/github/README.md")
-	handed := page.Workflow{URL: "https://conda.example.com", Channel: "forge", Repository: "acme/forge", File: "build.yml"}.Text()
+	handed := page.Workflow{Provider: "github", URL: "https://conda.example.com", Channel: "forge", Repository: "acme/forge", File: "build.yml"}.Text()
 
 	commits, tags := map[string]string{}, map[string]string{}
 	all := pinned.FindAllStringSubmatch(files, -1)

@@ -27,7 +27,8 @@ func TestPagesFile(t *testing.T) {
 			ch := w.Channel(t, w.ann, "own", visibility)
 			w.Publisher(t, ch, trust.PublisherSpec{Conditions: trust.Conditions{Environment: "release"}})
 			text := page.Workflow{
-				URL: w.URL, Channel: "own", Private: visibility == channel.Private, Repository: "acme/forge", File: "build.yml", Environment: "release",
+				Provider: "github",
+				URL:      w.URL, Channel: "own", Private: visibility == channel.Private, Repository: "acme/forge", File: "build.yml", Environment: "release",
 			}.Text()
 			file, err := runner.Parse([]byte(text))
 			if err != nil {

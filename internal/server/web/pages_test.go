@@ -257,7 +257,7 @@ func TestAuditPage(t *testing.T) {
 	servertest.Both(t, func(t *testing.T, s *servertest.Server) {
 		ann, owner := person(t, s, "ann", false)
 		ch := s.Channel(t, ann, "forge", channel.Public)
-		owner.post(t, "/channels/forge/publishers", "owner", "acme", "repository", "forge", "workflow", "build.yml", "environment", "release", "packages", "tide").goes(t, "/channels/forge/publishers/1#publisher-1")
+		owner.post(t, "/channels/forge/publishers", "repository_owner", "acme", "repository", "forge", "workflow", "build.yml", "environment", "release", "packages", "tide").goes(t, "/channels/forge/publishers/1#publisher-1")
 		publish(t, s, standin.Run{Owner: "acme", Repository: "forge", Environment: "release", RunNumber: 12, Attempt: 2}, pkg("tide", "1.0"))
 		log := owner.get(t, "/channels/forge/audit").is(t, 200).says(t, "run 12 attempt 2", "acme/forge, build.yml", "Uploaded noarch/tide-1.0-0.conda", "Got a publish token, good until",
 			"Added a publisher: Runs of build.yml in acme/forge with environment release may publish tide of forge", "ann in a browser", "Made the public channel forge")

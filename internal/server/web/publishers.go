@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/internal/channel"
@@ -33,7 +35,7 @@ func (s *site) showPublishers(w http.ResponseWriter, r *http.Request, ch channel
 	}
 	v := page.PublishersView{Head: p.head, MayManage: p.owner, Form: form}
 	for _, rule := range p.rules {
-		v.Publishers = append(v.Publishers, publisher(rule))
+		v.Publishers = append(v.Publishers, s.publisher(rule))
 	}
 	if v.Chosen = r.PathValue("id"); v.Chosen == "" && len(p.rules) == 1 {
 		v.Chosen = v.Publishers[0].ID
@@ -41,13 +43,32 @@ func (s *site) showPublishers(w http.ResponseWriter, r *http.Request, ch channel
 	if v.Added, err = s.chosen(r, p); err != nil {
 		return err
 	}
+	if v.Keys, err = s.keys(r.Context(), p); err != nil {
+		return err
+	}
 	if p.owner {
-		if v.Refused, err = s.attempts(r.Context(), ch); err != nil {
+		if err := s.fillForOwners(r, p, &v); err != nil {
 			return err
 		}
 	}
 	f := s.frame(r)
 	return s.show(w, r, status, f, page.Publishers(f, v))
+}
+
+// fillForOwners adds what came of the rules, which is for owners alone.
+func (s *site) fillForOwners(r *http.Request, p place, v *page.PublishersView) error {
+	folded, err := s.attempts(r.Context(), p)
+	if err != nil {
+		return err
+	}
+	v.Refused = s.beside(p, folded, v.Publishers)
+	if v.News, err = s.news(r.Context(), p, folded); err != nil {
+		return err
+	}
+	if id := r.PathValue("id"); id != "" {
+		v.Exchanges, err = s.exchanges(r.Context(), p, id)
+	}
+	return err
 }
 
 // justAdded is for how long a publisher counts as new to the one who added it.
@@ -100,7 +121,7 @@ func (s *site) workflow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	file := page.Workflow{
-		URL: s.URL, Channel: ch.Name.String(), Private: ch.Visibility == channel.Private,
+		URL: s.URL, Channel: ch.Name.String(), Private: ch.Visibility == channel.Private, Provider: p.Provider, Reads: p.Right == trust.Read,
 		Repository: p.FullName(), File: p.Workflow, Environment: p.Environment,
 	}
 	h := w.Header()
@@ -111,30 +132,47 @@ func (s *site) workflow(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *site) askRemove(w http.ResponseWriter, r *http.Request) error {
-	ch, err := s.enterAs(r, s.Access.MayManage)
+	ch, p, err := s.managed(r)
 	if err != nil {
 		return err
 	}
-	p, err := s.rule(r, ch)
-	if err != nil {
-		return err
-	}
+	return s.showRemove(w, r, ch, p, http.StatusOK, page.Field{})
+}
+
+func (s *site) showRemove(w http.ResponseWriter, r *http.Request, ch channel.Channel, p trust.Publisher, status int, name page.Field) error {
 	look, err := s.look(r.Context(), ch)
 	if err != nil {
 		return err
 	}
 	f := s.frame(r)
-	return s.show(w, r, http.StatusOK, f, page.RemovePublisher(f, page.RemovePublisherView{Head: look.head, Publisher: publisher(p), Rule: phrases(p)}))
+	return s.show(w, r, status, f, page.RemovePublisher(f, page.RemovePublisherView{
+		Head: look.head, Publisher: s.publisher(p), Rule: phrases(p), AskName: closes(ch, look.rules, p), Name: name,
+	}))
 }
 
+// closes reports whether nothing could publish to the channel without the publisher.
+func closes(ch channel.Channel, rules []trust.Publisher, p trust.Publisher) bool {
+	return ch.PublisherOnly && p.Right == trust.Publish &&
+		!slices.ContainsFunc(rules, func(other trust.Publisher) bool { return other.ID != p.ID && other.Right == trust.Publish })
+}
+
+// removePublisher takes a publisher away; the last one of a channel that takes nothing else only when its name is
+// typed, too.
 func (s *site) removePublisher(w http.ResponseWriter, r *http.Request) error {
-	ch, err := s.enterAs(r, s.Access.MayManage)
+	fields, err := form(w, r)
 	if err != nil {
 		return err
 	}
-	p, err := s.rule(r, ch)
+	ch, p, err := s.managed(r)
 	if err != nil {
 		return err
+	}
+	rules, err := s.Publishers.Store.Publishers(r.Context(), ch.ID)
+	if err != nil {
+		return err
+	}
+	if name := strings.TrimSpace(fields.Get("name")); closes(ch, rules, p) && name != ch.Name.String() {
+		return s.showRemove(w, r, ch, p, http.StatusUnprocessableEntity, page.Field{Value: name, Error: "Type " + ch.Name.String() + " to remove its last publisher."})
 	}
 	if err := s.Publishers.Remove(r.Context(), caller.From(r.Context()).Actor(), ch, p.ID); err != nil {
 		return err
@@ -143,18 +181,20 @@ func (s *site) removePublisher(w http.ResponseWriter, r *http.Request) error {
 }
 
 // publisher is a rule with everything that members may know of it.
-func publisher(p trust.Publisher) page.Publisher {
+func (s *site) publisher(p trust.Publisher) page.Publisher {
 	out := page.Publisher{
-		ID: strconv.FormatInt(p.ID, 10), Repository: p.FullName(), Workflow: p.Workflow, Environment: p.Environment,
-		Weak: p.Weak(), OwnerID: p.OwnerID, RepositoryID: p.RepositoryID, AddedBy: p.CreatedBy, AddedAt: p.CreatedAt,
+		ID: strconv.FormatInt(p.ID, 10), Repository: p.FullName(), Workflow: p.Workflow, Environment: p.Environment, Provider: p.Provider,
+		Weak: p.Weak(), OwnerID: p.OwnerID, RepositoryID: p.RepositoryID, AddedBy: p.CreatedBy, AddedAt: p.CreatedAt, IdleEnd: p.IdleEnd(),
 		LastUsed: p.LastUsedAt, LastRun: runNumber(p.LastRun), LastRunURL: p.LastRun.RunURL(),
+		Reads: p.Right == trust.Read, Packages: patterns(p), More: more(p),
 	}
-	if everything(p) {
-		return out
+	if o, ok := s.serviceOf(p); !ok || len(s.Publishers.Issuers) > 1 {
+		out.Title, out.Issuer = cmp.Or(o.traits.Title, p.Provider), p.Issuer
 	}
-	for _, pattern := range p.Packages {
-		out.Packages = append(out.Packages, pattern.String())
-	}
+	var code fault.Code
+	code, out.Off = p.End(s.Now())
+	out.State = map[fault.Code]string{fault.PublisherDisabled: "off", fault.PublisherExpired: "ended"}[code]
+	_, out.Narrower = p.Narrowed()
 	return out
 }
 

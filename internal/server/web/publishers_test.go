@@ -34,26 +34,26 @@ func TestPublisherForm(t *testing.T) {
 		owner.get(t, path).is(t, 200).says(t, "Nobody can publish without a key yet")
 
 		// Mistakes: what was understood stays, what cannot be is said beside its field.
-		owner.post(t, path, "owner", "https://github.com/acme/tide watch", "workflow", ".github/workflows/build.txt", "packages", "a*b").is(t, 422).
+		owner.post(t, path, "repository_owner", "https://github.com/acme/tide watch", "workflow", ".github/workflows/build.txt", "packages", "a*b").is(t, 422).
 			says(t, " acme ", "tide watch", "build.txt", "a*b", "Needs the name of a repository", "Needs the name of a file in .github/workflows that ends in .yml", "Needs package names")
 
 		// A wide rule is shown first, and only the rule that was shown can be confirmed.
 		asked := owner.post(t, path, "repository", "https://github.com/acme/forge", "workflow", "acme/forge/.github/workflows/build.yml@refs/heads/main").is(t, 200).
-			says(t, "Nothing was added yet.", "Runs of build.yml in acme/forge may publish every package of forge", "No environment is named", "No packages are named")
+			says(t, "Nothing was saved yet.", "Runs of build.yml in acme/forge may publish every package of forge", "because no environment is named", "No packages are named")
 		confirmed := value(t, asked, "confirmed")
-		owner.post(t, path, "owner", "evil", "repository", "forge", "workflow", "build.yml", "confirmed", confirmed).is(t, 200).says(t, "Nothing was added yet.", "evil/forge")
+		owner.post(t, path, "repository_owner", "evil", "repository", "forge", "workflow", "build.yml", "confirmed", confirmed).is(t, 200).says(t, "Nothing was saved yet.", "evil/forge")
 		if got := rules(); len(got) != 0 {
 			t.Fatalf("publishers without a confirmation: %v", got)
 		}
-		reads.post(t, path, "owner", "acme", "repository", "forge", "workflow", "build.yml", "confirmed", confirmed).is(t, 403).says(t, "it takes the role owner")
-		nobody(s).post(t, path, "owner", "acme", "repository", "forge", "workflow", "build.yml", "confirmed", confirmed).is(t, 401)
+		reads.post(t, path, "repository_owner", "acme", "repository", "forge", "workflow", "build.yml", "confirmed", confirmed).is(t, 403).says(t, "it takes the role owner")
+		nobody(s).post(t, path, "repository_owner", "acme", "repository", "forge", "workflow", "build.yml", "confirmed", confirmed).is(t, 401)
 		if got := rules(); len(got) != 0 {
 			t.Fatalf("publishers by people who may not: %v", got)
 		}
-		owner.post(t, path, "owner", "acme", "repository", "forge", "workflow", "build.yml", "confirmed", confirmed).goes(t, path+"/1#publisher-1")
-		owner.post(t, path, "owner", "acme", "repository", "forge", "workflow", "build.yml", "confirmed", confirmed).is(t, 409).says(t, "has this publisher already, number 1")
+		owner.post(t, path, "repository_owner", "acme", "repository", "forge", "workflow", "build.yml", "confirmed", confirmed).goes(t, path+"/1#publisher-1")
+		owner.post(t, path, "repository_owner", "acme", "repository", "forge", "workflow", "build.yml", "confirmed", confirmed).is(t, 409).says(t, "has this publisher already, number 1")
 		// A narrow one is made at once.
-		owner.post(t, path, "owner", "acme", "repository", "forge", "workflow", "build.yml", "environment", "release", "packages", "tide, libtide*").goes(t, path+"/2#publisher-2")
+		owner.post(t, path, "repository_owner", "acme", "repository", "forge", "workflow", "build.yml", "environment", "release", "packages", "tide, libtide*").goes(t, path+"/2#publisher-2")
 
 		owner.get(t, path+"/2").is(t, 200).says(t, "acme/forge, build.yml may publish now.", "environment release", "Packages tide, libtide*.", "No run has asked yet.",
 			"id-token: write", "environment: release", "weak", "Any branch can publish, because no environment is named.")
@@ -66,7 +66,7 @@ func TestPublisherForm(t *testing.T) {
 			t.Errorf("workflow file %v:\n%s", file.Header, file.body)
 		}
 		// A link may fill the form in, and that is all.
-		owner.get(t, path+"?"+url.Values{"owner": {"acme"}, "repository": {"other"}, "workflow": {"x.yml"}, "packages": {"p"}}.Encode()).is(t, 200).
+		owner.get(t, path+"?"+url.Values{"repository_owner": {"acme"}, "repository": {"other"}, "workflow": {"x.yml"}, "packages": {"p"}}.Encode()).is(t, 200).
 			says(t, "Runs of x.yml in acme/other may publish p of forge")
 		if got := rules(); len(got) != 2 {
 			t.Fatalf("%d publishers, want 2", len(got))
@@ -120,8 +120,8 @@ func TestRefusedAttempts(t *testing.T) {
 		refused(standin.Run{Owner: "stranger", Repository: "nearby", Workflow: "build.yml"})
 
 		page := owner.get(t, "/channels/forge/publishers").is(t, 200).says(t,
-			"3 times since", "acme/forge · release.yml on main, run 92", "token has release.yml", "wants build.yml", "acme/forge · build.yml on refs/pull/7/merge",
-			"Repository is another one").saysNot(t, "stranger/nearby", "steal.yml", "Change it at")
+			"3 times since", "Run 92 on main, commit", "All else fits, the pinned ids too.", "token has release.yml, this publisher wants build.yml", "Run 5 on refs/pull/7/merge", "token has pull_request",
+			"its ids are not the pinned ones", "token has owner id 6666").saysNot(t, "stranger/nearby", "steal.yml", "Change it at")
 		links := page.links(t)
 		if want := s.CI.URL() + "/acme/forge/actions/runs/4702/attempts/1"; !slices.Contains(links, want) {
 			t.Errorf("no link to %s among %q", want, links)

@@ -114,6 +114,15 @@ func (s *site) routes() map[string]takes {
 		publishersPath + "/{id}":            {show: s.publishers},
 		publishersPath + "/{id}/workflow":   {show: s.workflow},
 		publishersPath + "/{id}/remove":     {show: s.askRemove, act: s.removePublisher},
-		staticPath + "{name}":               {show: s.sheet},
+		publishersPath + "/new":             {show: s.newRule, act: s.addRule},
+		publishersPath + "/try":             {show: s.askTry, act: s.try},
+		publishersPath + "/{id}/edit":       {show: s.editRule, act: s.saveRule},
+		publishersPath + "/{id}/switch":     {act: s.switchRule},
+		publishersPath + "/{id}/narrow":     s.proposed(s.narrowed),
+
+		publishersPath + "/{id}/allow/{event}": s.proposed(s.allowing),
+		publishersPath + "/{id}/move/{event}":  s.proposed(s.moved),
+		channelPath + "/uploads":               {act: s.switchUploads},
+		staticPath + "{name}":                  {show: s.sheet},
 	}
 }

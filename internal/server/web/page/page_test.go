@@ -289,9 +289,9 @@ func hrefs(t *testing.T, c templ.Component) []string {
 
 func TestAttemptsOnlyForOwners(t *testing.T) {
 	v := publishersView()
-	says(t, Publishers(frame("mara"), v), "acme/tidewatch", "9 times since", "Add a publisher")
+	says(t, Publishers(frame("mara"), v), "acme/tidewatch", "9 times since", "Add a publisher", "Allow this", "Confirm the move", "What is new")
 	v.MayManage = false
-	saysNot(t, Publishers(frame("jo"), v), "acme/tidewatch", "Add a publisher", "Remove")
+	saysNot(t, Publishers(frame("jo"), v), "acme/tidewatch", "Add a publisher", "Remove", "Refused", "release.yaml", "Allow this", "What is new", "Edit", "Switch off", "Narrow", "Last exchanges")
 }
 
 func TestConfirmSendsTheRuleShown(t *testing.T) {

@@ -57,6 +57,34 @@ func PublisherWorkflowPath(channel, id string) string {
 // PublisherRemovePath asks whether to remove a publisher; a POST to it removes it.
 func PublisherRemovePath(channel, id string) string { return PublisherPath(channel, id) + "/remove" }
 
+// PublisherNewPath is the form for a new publisher with everything that it can say.
+func PublisherNewPath(channel string) string { return PublishersPath(channel) + "/new" }
+
+// PublisherTryPath tries an identity token against a channel's publishers.
+func PublisherTryPath(channel string) string { return PublishersPath(channel) + "/try" }
+
+// PublisherEditPath is the form that changes a publisher.
+func PublisherEditPath(channel, id string) string { return PublisherPath(channel, id) + "/edit" }
+
+// PublisherSwitchPath takes a POST that switches a publisher off or on.
+func PublisherSwitchPath(channel, id string) string { return PublisherPath(channel, id) + "/switch" }
+
+// PublisherNarrowPath asks whether to narrow a publisher to what its last run had; a POST to it does.
+func PublisherNarrowPath(channel, id string) string { return PublisherPath(channel, id) + "/narrow" }
+
+// PublisherAllowPath asks whether to let runs like a refused one in; a POST to it does.
+func PublisherAllowPath(channel, id, event string) string {
+	return PublisherPath(channel, id) + "/allow/" + url.PathEscape(event)
+}
+
+// PublisherMovePath asks whether to follow a repository to another owner; a POST to it does.
+func PublisherMovePath(channel, id, event string) string {
+	return PublisherPath(channel, id) + "/move/" + url.PathEscape(event)
+}
+
+// UploadsPath takes a POST that says who may upload to a channel.
+func UploadsPath(channel string) string { return ChannelPath(channel) + "/uploads" }
+
 // AuditPath is the audit log of a channel.
 func AuditPath(channel string) string { return ChannelPath(channel) + "/audit" }
 

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"net/url"
 	"strings"
 	"time"
 )
@@ -12,10 +11,20 @@ type Publisher struct {
 	ID string
 	// Repository is "owner/name", Workflow the file's name, Environment the one that runs must name or empty.
 	Repository, Workflow, Environment string
-	// Packages are the names and patterns that it may publish; empty means every package.
+	// Provider is the CI service's name for programs, Title for people; Issuer is shown where several are configured.
+	Provider, Title, Issuer string
+	// Reads says that it is a trusted reader. Packages are the names and patterns that it may publish; empty means
+	// every package.
+	Reads    bool
 	Packages []string
+	// More are what else narrows it, a sentence each.
+	More []string
 	// Weak is one sentence that says why more runs than meant could use it; empty when none could.
 	Weak string
+	// State is what it is when it lets nobody in: "off" or "ended", and Off says why, as the end of a sentence.
+	State, Off string
+	// IdleEnd is when it is switched off if nobody uses it.
+	IdleEnd time.Time
 	// OwnerID and RepositoryID are the pinned numbers; empty before the first use.
 	OwnerID, RepositoryID string
 	// AddedBy and AddedAt say who made the rule, and when.
@@ -25,6 +34,10 @@ type Publisher struct {
 	// LastRunURL its log.
 	LastUsed            time.Time
 	LastRun, LastRunURL string
+	// Narrower says that it could be narrowed to what its last run had.
+	Narrower bool
+	// Refused are attempts that came nearest to it, those whose ids differ first.
+	Refused []Attempt
 }
 
 // PublishersView is the page of a channel's trusted publishers: who can publish here without a key, and why
@@ -39,36 +52,23 @@ type PublishersView struct {
 	// MayManage shows the form, the buttons and the refused attempts: the reader is an owner.
 	MayManage bool
 	Form      PublisherForm
-	// Refused are the last refused attempts that concern this channel, newest first.
+	// Refused are the last refused attempts that stand beside no publisher, newest first.
 	Refused []Attempt
+	// Exchanges are the last publish tokens that the chosen publisher gave, for owners who asked for it alone.
+	Exchanges []Exchange
+	// News is what changed lately about who can publish here, for owners.
+	News []NewsItem
+	// Keys are the stored keys of the channel.
+	Keys KeysView
 }
 
-// PublisherForm is the form for a new publisher, empty, or as it came back.
-type PublisherForm struct {
-	Owner, Repository, Workflow, Environment, Packages Field
-	// Error is why the rule was not made, where no single field is to blame.
-	Error string
-	// Rule is what the form would allow, as a sentence; nil while that is not known.
-	Rule []Phrase
-	// Confirm says that the rule is open wider than most owners mean, so nothing was made yet: Warnings say
-	// how, one sentence each, and sending the form once more makes it. The form then sends the text of Rule
-	// as "confirmed", so that another rule than the one shown cannot be confirmed.
-	Confirm  bool
-	Warnings []string
-}
-
-// Attempt is a refused exchange, or several that are alike.
-type Attempt struct {
-	// At is when the last of them came, Times how many there were, Since when the first came.
-	At, Since time.Time
-	Times     int
-	// Repository is "owner/name", Workflow the file's name, Ref the full name of the ref, as the token had them.
-	// All but Repository may be empty.
-	Repository, Workflow, Ref string
-	// Run is the run's number, RunURL its log.
-	Run, RunURL string
-	// Sentence says what differed.
-	Sentence string
+// NewsItem is something that owners want to hear of.
+type NewsItem struct {
+	At time.Time
+	// Who did it, and what, as the rest of the sentence.
+	Who, Sentence string
+	// Refused says that it was not let in.
+	Refused bool
 }
 
 // RemovePublisherView asks whether to remove a publisher.
@@ -77,6 +77,9 @@ type RemovePublisherView struct {
 	Publisher Publisher
 	// Rule is what it allows, as a sentence.
 	Rule []Phrase
+	// AskName says that afterwards nothing could publish here, so that the channel's name has to be typed.
+	AskName bool
+	Name    Field
 }
 
 // chosen is the publisher that the workflow file is for.
@@ -92,27 +95,45 @@ func (v PublishersView) chosen() (Publisher, bool) {
 // sentence tells everything about p that is not in its heading.
 func (p Publisher) sentence(f Frame) []span {
 	s := p.packageWords()
-	if p.LastUsed.IsZero() {
-		s = append(s, words(" Not used yet."))
-	} else {
+	for _, m := range p.More {
+		s = append(s, words(" "+show(m)))
+	}
+	if !p.LastUsed.IsZero() {
 		s = append(s, words(" Last used "+ago(p.LastUsed, f.Now)))
 		if p.LastRun != "" {
 			s = append(s, words(" by "), link("run "+show(p.LastRun), p.LastRunURL))
 		}
 		s = append(s, words("."))
 	}
-	if p.RepositoryID != "" {
+	switch {
+	case p.RepositoryID != "":
 		s = append(s, words(" Pinned to owner "+show(p.OwnerID)+", repository "+show(p.RepositoryID)+"."))
-	} else {
+	case p.OwnerID != "":
+		s = append(s, words(" Pinned to owner "+show(p.OwnerID)+"."))
+	case !p.LastUsed.IsZero():
 		s = append(s, words(" Ids are pinned at the first publish."))
 	}
 	if p.AddedBy != "" {
 		s = append(s, words(" Added by "+show(p.AddedBy)+" on "+day(p.AddedAt)+"."))
 	}
-	return s
+	return append(s, p.ends()...)
+}
+
+// ends says when the publisher lets nobody in any more by itself, or why it does not now.
+func (p Publisher) ends() []span {
+	switch {
+	case p.State != "":
+		return []span{words(" "), {text: "It " + show(p.Off) + ".", style: strong}}
+	case p.IdleEnd.IsZero():
+		return nil
+	}
+	return []span{words(" Switched off on " + day(p.IdleEnd) + " if nobody uses it.")}
 }
 
 func (p Publisher) packageWords() []span {
+	if p.Reads {
+		return []span{words("Only reads the channel.")}
+	}
 	if len(p.Packages) == 0 {
 		return []span{words("Every package.")}
 	}
@@ -129,14 +150,12 @@ func (p Publisher) packageWords() []span {
 	return append(s, words("."))
 }
 
-// stronger fills the form with the same rule, for adding an environment to it.
-func (p Publisher) stronger(channel string) string {
-	owner, name, _ := strings.Cut(p.Repository, "/")
-	q := url.Values{"owner": {owner}, "repository": {name}, "workflow": {p.Workflow}, "packages": {strings.Join(p.Packages, ", ")}}
-	return PublishersPath(channel) + "?" + q.Encode() + "#add"
+func (p Publisher) name() string {
+	if p.Workflow == "" {
+		return show(p.Repository)
+	}
+	return show(p.Repository) + ", " + show(p.Workflow)
 }
-
-func (p Publisher) name() string { return show(p.Repository) + ", " + show(p.Workflow) }
 
 // text is a sentence without its emphasis.
 func text(list []Phrase) string {
@@ -160,25 +179,10 @@ func phrases(list []Phrase, end string) []span {
 	return append(s, words(end))
 }
 
-// run is where the attempt came from.
-func (a Attempt) run() []span {
-	s := []span{{text: show(a.Repository), style: strong}}
-	if a.Workflow != "" {
-		s = append(s, words(" · "+show(a.Workflow)))
-	}
-	if a.Ref != "" {
-		s = append(s, words(" on "+refWords(a.Ref)))
-	}
-	if a.Run != "" {
-		s = append(s, words(", "), link("run "+show(a.Run), a.RunURL))
-	}
-	return s
-}
-
 // workflow is the file for p's repository.
 func (p Publisher) workflow(f Frame, h ChannelHead) Workflow {
 	return Workflow{
 		URL: f.URL, Channel: h.Name, Private: h.Private,
-		Repository: p.Repository, File: p.Workflow, Environment: p.Environment,
+		Provider: p.Provider, Reads: p.Reads, Repository: p.Repository, File: p.Workflow, Environment: p.Environment,
 	}
 }

@@ -72,12 +72,71 @@ func packages() []PackageRow {
 func publishers() []Publisher {
 	at := func(month time.Month, d int) time.Time { return time.Date(2026, month, d, 10, 0, 0, 0, time.UTC) }
 	return []Publisher{
-		{ID: "1", Repository: "acme/forge", Workflow: "build.yml", Environment: "release", OwnerID: "9120357", RepositoryID: "71844120",
+		{ID: "1", Provider: "github", Repository: "acme/forge", Workflow: "build.yml", Environment: "release", OwnerID: "9120357", RepositoryID: "71844120", IdleEnd: at(12, 28).AddDate(1, 0, 0),
 			AddedBy: "mara", AddedAt: at(6, 18), LastUsed: before(2 * time.Minute), LastRun: "1237", LastRunURL: "https://github.com/acme/forge/actions/runs/10191237/attempts/2"},
-		{ID: "2", Repository: "acme/tidelib", Workflow: "release.yml", Environment: "release", Packages: []string{"tidelib", "libtide*"}, OwnerID: "9120357", RepositoryID: "80021744",
-			AddedBy: "jo", AddedAt: at(7, 2), LastUsed: before(8 * time.Minute), LastRun: "311", LastRunURL: "https://github.com/acme/tidelib/actions/runs/1019311/attempts/1"},
-		{ID: "3", Repository: "acme/wavefile", Workflow: "release.yml", Packages: []string{"wavefile"}, Weak: "Any branch can publish, because no environment is named.",
-			AddedBy: "jo", AddedAt: at(10, 12)},
+		{ID: "2", Provider: "gitlab", Repository: "acme/tidelib", Workflow: ".gitlab-ci.yml", Packages: []string{"tidelib", "libtide*"}, OwnerID: "9120357", RepositoryID: "80021744",
+			Title: "GitLab CI", Issuer: "https://gitlab.acme.dev", More: []string{"Refs refs/tags/v*.", "Protected refs only.", "No new package names."}, State: "off", Off: "is switched off since 4 Nov 2026",
+			AddedBy: "jo", AddedAt: at(7, 2), LastUsed: before(8 * time.Minute), LastRun: "311", LastRunURL: "https://gitlab.acme.dev/acme/tidelib/-/pipelines/311"},
+		{ID: "3", Provider: "github", Repository: "acme/wavefile", Workflow: "release.yml", Packages: []string{"wavefile"}, Weak: "Any branch can publish, because no environment is named.",
+			OwnerID: "9120357", RepositoryID: "88310270", AddedBy: "jo", AddedAt: at(10, 12), LastUsed: before(24 * 24 * time.Hour), LastRun: "87", LastRunURL: "https://github.com/acme/wavefile/actions/runs/101987",
+			IdleEnd: at(12, 4), Narrower: true, Refused: []Attempt{moved(), refused()}},
+		{ID: "4", Provider: "github", Repository: "acme/*", Workflow: "ci.yml", Reads: true, AddedBy: "jo", AddedAt: at(11, 20), IdleEnd: at(12, 20)},
+	}
+}
+
+func runChecks() []Check {
+	return []Check{
+		{Field: "workflow", Claim: "workflow_ref", Got: "release.yaml", Want: "release.yml", Differs: true, Hint: "They differ in their endings"},
+		{Field: "environment", Claim: "environment", Got: "", Want: "release", Differs: true},
+		{Field: "event", Claim: "event_name", Got: "push", Want: "push, release or workflow_dispatch"},
+	}
+}
+
+func refused() Attempt {
+	return Attempt{ID: "88", At: before(4 * time.Minute), Since: before(30 * time.Minute), Times: 9, Repository: "acme/wavefile", Workflow: "release.yaml", Ref: "refs/heads/main", Run: "88",
+		RunURL: "https://github.com/acme/wavefile/actions/runs/101988", Commit: "5e0c9d2aaaa", CommitURL: "https://github.com/acme/wavefile/commit/5e0c9d2aaaa",
+		Sentence: "Workflow does not match.", Checks: runChecks(), Pinned: true, MayAllow: true}
+}
+
+func moved() Attempt {
+	return Attempt{ID: "87", At: before(40 * time.Minute), Since: before(40 * time.Minute), Times: 1, Repository: "acme/wavefile", Sentence: "Repository has another owner.", OtherIDs: true, MayMove: true,
+		Checks: []Check{{Field: "owner id", Claim: "owner_id", Got: "666", Want: "9120357", Differs: true}, {Field: "repository id", Claim: "repository_id", Got: "88310270", Want: "88310270"}}}
+}
+
+func changeView() ChangeView {
+	return ChangeView{
+		Head: forgeHead(), Publisher: publishers()[2], Title: "Allow runs like release.yaml of acme/wavefile, run 88 attempt 1?", Button: "Allow this", Path: "/channels/forge/publishers/3/allow/88", Version: "1",
+		Why: "That run was refused. Its pinned ids prove that it is of the publisher's own repository.", Before: rule(), After: rule(), IDsBefore: "Owner id 1, repository id 2.", IDsAfter: "Owner id 3, repository id 2.",
+	}
+}
+
+func tryView() TryView {
+	return TryView{
+		Head: forgeHead(), Issuers: []Choice{{"https://token.actions.githubusercontent.com", "GitHub Actions"}, {"https://gitlab.acme.dev", "GitLab CI"}}, Error: "The token has two parts.",
+		Trial: &Trial{Repository: "acme/wavefile", Workflow: "release.yaml", Ref: "refs/heads/main", Run: "88", Problems: []string{"Token has ended."}, Others: 2, Results: []TrialResult{
+			{Publisher: publishers()[0], Rule: rule(), Granted: true, Checks: runChecks()[2:]},
+			{Publisher: publishers()[2], Rule: rule(), Why: "Publisher is off.", Checks: runChecks()},
+		}},
+	}
+}
+
+// shortForm is the form of a service, with nothing in it.
+func shortForm(service string) PublisherForm {
+	return PublisherForm{
+		Services: []Choice{{"github", "GitHub Actions"}, {"gitlab", "GitLab CI"}, {"forgejo", "Forgejo Actions"}, {"buildkite", "Buildkite"}}, Service: service,
+		Issuers: []Choice{{"https://token.actions.githubusercontent.com", "https://token.actions.githubusercontent.com"}}, Issuer: Field{Value: "https://token.actions.githubusercontent.com"},
+		Environments: true, Fields: []NamedField{
+			{Name: "repository_owner", Label: "Owner", Example: "acme"}, {Name: "repository", Label: "Repository", Example: "forge"},
+			{Name: "workflow", Label: "Workflow file", Example: "build.yml", Help: "The name only, in .github/workflows. The file that is triggered, not one it calls."},
+		},
+	}
+}
+
+func ruleForm() RuleForm {
+	return RuleForm{
+		PublisherForm: shortForm("github"), Tells: Tells{true, true, true, true, true, true}, NewNames: Field{Value: "true"}, Right: Field{Value: "publish"},
+		Files: Field{Value: "500"}, Bytes: Field{Value: "50GiB"}, Names: Field{Value: "50"}, SafeEvents: []string{"push", "release", "workflow_dispatch"},
+		Risky: []RiskyEvents{{[]string{"pull_request_target", "workflow_run"}, "Strangers can steer such a run, with the repository's own rights"}, {[]string{"pull_request"}, "Nobody has reviewed the code of such a run"}},
 	}
 }
 
@@ -170,12 +229,18 @@ func rule() []Phrase {
 
 func publishersView() PublishersView {
 	return PublishersView{
-		Head: forgeHead(), Publishers: publishers(), Chosen: "1", MayManage: true,
+		Head: forgeHead(), Publishers: publishers(), Chosen: "1", MayManage: true, Form: shortForm("github"),
 		Refused: []Attempt{
-			{At: before(4 * time.Minute), Since: before(30 * time.Minute), Times: 9, Repository: "acme/wavefile", Workflow: "release.yaml", Ref: "refs/heads/main", Run: "88",
-				RunURL: "https://github.com/acme/wavefile/actions/runs/101988", Sentence: "Workflow does not match: token has release.yaml, the publisher of channel forge wants release.yml."},
-			{At: before(100 * time.Hour), Times: 1, Repository: "acme/tidewatch", Workflow: "build.yml", Ref: "refs/tags/v1.2", Run: "4", Sentence: "No publisher of forge names this repository."},
+			{ID: "60", At: before(100 * time.Hour), Times: 1, Repository: "acme/tidewatch", Workflow: "build.yml", Ref: "refs/tags/v1.2", Run: "4", Sentence: "No publisher of forge names this repository.",
+				Make: "/channels/forge/publishers?provider=github&repository=tidewatch#add"},
+			{ID: "59", At: before(270 * time.Hour), Since: before(290 * time.Hour), Times: 3, Repository: "acme/forge", Workflow: "build.yml", Ref: "refs/pull/418/merge", Run: "1201", Sentence: "Event may not publish.", Checks: runChecks()[1:]},
 		},
+		Exchanges: []Exchange{{At: before(2 * time.Minute), Repository: "acme/forge", Workflow: "build.yml", Ref: "refs/heads/main", Run: "1237", RunURL: "https://github.com/acme/forge/actions/runs/10191237/attempts/2", Checks: runChecks()[2:]}},
+		News: []NewsItem{
+			{At: before(40 * time.Minute), Sentence: "Repository has another owner.", Refused: true},
+			{At: before(27 * time.Hour), Who: "mara", Sentence: "changed publisher 3: Runs of release.yml in acme/wavefile may publish wavefile of forge"},
+		},
+		Keys: KeysView{Count: 1, MaySwitch: true, Left: []UploadKey{{"mara", "ci-old", "sluice-api-0aWm", time.Time{}, now.AddDate(0, 2, 0)}}},
 	}
 }
 
@@ -241,6 +306,10 @@ func states() map[string]templ.Component {
 		"new-channel":       NewChannel(me, NewChannelView{}),
 		"new-channel-wrong": NewChannel(me, NewChannelView{Name: Field{"linux-64", "“linux-64” cannot be had: clients would take it for a subdir."}, Private: true}),
 		"remove-publisher":  RemovePublisher(me, RemovePublisherView{Head: forgeHead(), Publisher: publishers()[0], Rule: rule()}),
+		"remove-last":       RemovePublisher(me, RemovePublisherView{Head: forgeHead(), Publisher: publishers()[0], Rule: rule(), AskName: true, Name: Field{"x", "Type forge to remove its last publisher."}}),
+		"change-publisher":  Change(me, changeView()),
+		"try":               Try(me, TryView{Head: forgeHead()}),
+		"try-result":        Try(me, tryView()),
 		"revoke-token":      RevokeToken(me, RevokeTokenView{Token: tokensView().Tokens[1]}),
 		"revoke-unused":     RevokeToken(me, RevokeTokenView{Token: tokensView().Tokens[0]}),
 		"package":           Package(me, packageView()),
@@ -307,26 +376,41 @@ func addChannels(list map[string]templ.Component, me, anyone Frame) {
 }
 
 func addPublishers(list map[string]templ.Component, me Frame) {
-	none := PublishersView{Head: forgeHead(), MayManage: true}
+	none := PublishersView{Head: forgeHead(), MayManage: true, Form: shortForm("github"), Keys: KeysView{MaySwitch: true}}
 	none.Head.Publishers = 0
 	list["publishers-none"] = Publishers(me, none)
 
 	added := publishersView()
-	added.Chosen, added.Added, added.Refused, added.Head.Private = "3", true, nil, true
+	added.Chosen, added.Added, added.Refused, added.Exchanges, added.Head.Private = "4", true, nil, nil, true
+	added.Keys.Only, added.Keys.Count = true, 0
 	list["publishers-added"] = Publishers(me, added)
 
 	asks := publishersView()
-	asks.Form = PublisherForm{
-		Owner: Field{Value: "acme"}, Repository: Field{Value: "tidewatch"}, Workflow: Field{Value: "build.yml"}, Rule: rule(), Confirm: true,
-		Warnings: []string{"No environment is named, so any branch of acme/tidewatch can publish.", "No packages are named, so it covers every package of forge."},
-	}
+	asks.Form.Fields[0].Value, asks.Form.Fields[1].Value, asks.Form.Fields[2].Value = "acme", "tidewatch", "build.yml"
+	asks.Form.Rule, asks.Form.Confirm, asks.Form.Understood = rule(), true, []string{"owner acme", "repository tidewatch", "workflow file build.yml"}
+	asks.Form.Warnings = []string{"Any branch can publish, because no environment is named.", "No packages are named, so it covers every package of forge."}
 	list["publishers-confirm"] = Publishers(me, asks)
 
 	wrong := publishersView()
-	wrong.Form = PublisherForm{Owner: Field{Value: "acme"}, Repository: Field{Value: "tide watch", Error: "A repository's name has no blank."}, Workflow: Field{Value: ".github/x.yml", Error: "The name only: x.yml"}, Error: "Nothing was added."}
+	wrong.Form.Fields[1].Field = Field{Value: "tide watch", Error: "A repository's name has no blank."}
+	wrong.Form.Fields[2].Field, wrong.Form.Error = Field{Value: ".github/x.yml", Error: "The name only: x.yml"}, "Nothing was added."
 	list["publishers-wrong"] = Publishers(me, wrong)
+
+	other := publishersView()
+	other.Chosen, other.Form = "2", shortForm("gitlab")
+	other.Form.Issuers = append(other.Form.Issuers, Choice{"https://gitlab.com", "https://gitlab.com"})
+	other.Form.Fields, other.Form.Environments = []NamedField{{Name: "project", Label: "Project", Help: "With its namespace.", Optional: true}}, false
+	list["publishers-gitlab"] = Publishers(me, other)
+
+	list["rule-new"] = Rule(me, RuleView{Head: forgeHead(), Form: ruleForm()})
+	edit := RuleView{Head: forgeHead(), Publisher: publishers()[2], Form: ruleForm()}
+	edit.Form.Version, edit.Form.OwnerID, edit.Form.RepositoryID, edit.Form.Rule, edit.Form.Confirm = "2", "9120357", "88310270", rule(), true
+	edit.Form.Error, edit.Form.Refs, edit.Form.Files.Error = "Nothing was saved.", Field{"main", "Needs a full ref."}, "Needs a whole number."
+	edit.Form.AnyRepository.Error = "Needs no repository beside it."
+	list["rule-edit"] = Rule(me, edit)
 
 	member := publishersView()
 	member.MayManage, member.Head.SeesAudit, member.Chosen = false, false, ""
+	member.Keys = KeysView{Count: 2}
 	list["publishers-member"] = Publishers(me, member)
 }

@@ -42,7 +42,7 @@ func spoil(v reflect.Value) {
 
 var (
 	// A field of a form holds what its reader sent, and sends it back as it was.
-	formValue = regexp.MustCompile(` value="[^"]*"`)
+	formValue = regexp.MustCompile(` value="[^"]*"|<textarea[^>]*>[^<]*</textarea>`)
 	raw       = regexp.MustCompile("[\u202e\u200b\x1b]|evil[^<]*<script")
 )
 
@@ -74,7 +74,10 @@ func hostile(f Frame) map[string]templ.Component {
 	made := tokensView()
 	made.Made = &MadeToken{Name: "x"}
 	form := publishersView()
-	form.Form = PublisherForm{Rule: rule(), Confirm: true, Warnings: []string{"x"}, Error: "x"}
+	form.Form = shortForm("github")
+	form.Form.Rule, form.Form.Confirm, form.Form.Warnings, form.Form.Error, form.Form.Understood = rule(), true, []string{"x"}, "x", []string{"x"}
+	full := ruleForm()
+	full.Confirm, full.Rule, full.Error, full.Version, full.OwnerID = true, rule(), "x", "1", "1"
 	return map[string]templ.Component{
 		"home":             Home(f, poison(HomeView{Title: "x", Channels: []ChannelRow{{LastAt: now, Packages: 1, Artifacts: 2}}, Recent: releases()})),
 		"home-none":        Home(f, poison(HomeView{})),
@@ -85,7 +88,10 @@ func hostile(f Frame) map[string]templ.Component {
 		"package-mixed":    Package(f, poison(mixedPackage())),
 		"versions":         Versions(f, poison(VersionsView{Matrix: versions()})),
 		"publishers":       Publishers(f, poison(form)),
-		"remove-publisher": RemovePublisher(f, poison(RemovePublisherView{Publisher: publishers()[1], Rule: rule()})),
+		"remove-publisher": RemovePublisher(f, poison(RemovePublisherView{Publisher: publishers()[1], Rule: rule(), AskName: true})),
+		"rule":             Rule(f, poison(RuleView{Publisher: publishers()[1], Form: full})),
+		"change":           Change(f, poison(changeView())),
+		"try":              Try(f, poison(tryView())),
 		"audit":            Audit(f, poison(auditView())),
 		"tokens":           Tokens(f, poison(made)),
 		"revoke":           RevokeToken(f, poison(RevokeTokenView{Token: tokensView().Tokens[0]})),

@@ -18,6 +18,10 @@ const (
 type Workflow struct {
 	// URL is the public URL of this server, Channel the channel to publish to.
 	URL, Channel string
+	// Provider is the CI service that runs it.
+	Provider string
+	// Reads says that the runs may only read the channel.
+	Reads bool
 	// Private says that the build needs a token to read the channel.
 	Private bool
 	// Repository is "owner/name", File the workflow's name in .github/workflows.
@@ -26,8 +30,7 @@ type Workflow struct {
 	Environment string
 }
 
-// Text is the workflow file: YAML for GitHub Actions that builds what the channel does not have yet and
-// publishes it without a stored key.
+// Text is the workflow file: it builds what the channel does not have yet and publishes it without a stored key.
 func (w Workflow) Text() string {
 	var b strings.Builder
 	for _, l := range w.lines() {
@@ -36,8 +39,23 @@ func (w Workflow) Text() string {
 	return b.String()
 }
 
-// lines are the same with what was filled in marked.
+// lines are the same with what was filled in marked. A service without a file of its own, and a reader, get the
+// requests to make, as a shell script.
 func (w Workflow) lines() []line {
+	files := map[string]func() []line{"github": w.github, "gitlab": w.gitlab, "forgejo": w.forgejo}
+	if file, ok := files[w.Provider]; ok && !w.Reads {
+		return file()
+	}
+	return w.requests()
+}
+
+// builds reports whether the file builds recipes.
+func (w Workflow) builds() bool {
+	return !w.Reads && (w.Provider == "github" || w.Provider == "gitlab" || w.Provider == "forgejo")
+}
+
+// github is a workflow of GitHub Actions.
+func (w Workflow) github() []line {
 	list := []line{
 		comment("# .github/workflows/" + show(w.File) + " in " + show(w.Repository)),
 		code("name: publish"),
