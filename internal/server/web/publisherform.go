@@ -120,7 +120,7 @@ func (s *site) sent(fields url.Values) page.PublisherForm {
 		form.Issuer.Value = o.issuers[0].URL
 	}
 	for _, other := range s.services() {
-		form.Services = append(form.Services, page.Choice{Value: other.name, Label: other.traits.Title})
+		form.Services = append(form.Services, page.Choice{Value: other.name, Label: shortTitle(other.traits.Title)})
 	}
 	for _, f := range o.traits.Fields {
 		form.Fields = append(form.Fields, page.NamedField{Name: f.Name, Label: f.Label, Help: f.Help, Example: f.Example, Optional: f.Optional, Field: field(fields.Get(f.Name))})

@@ -3,6 +3,7 @@ package web
 import (
 	"net/url"
 	"slices"
+	"strings"
 
 	"sluice/internal/server/web/page"
 	"sluice/internal/trust"
@@ -77,4 +78,9 @@ func (o service) label(slot provider.Slot) string {
 		return string(slot)
 	}
 	return o.traits.Fields[i].Label
+}
+
+// shortTitle is a service's name without the word that the services of one firm are told apart by.
+func shortTitle(title string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(title, " Actions"), " CI")
 }

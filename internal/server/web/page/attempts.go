@@ -116,6 +116,8 @@ func (a Attempt) from() []span {
 	var s []span
 	if a.Run != "" {
 		s = append(s, link("Run "+show(a.Run), a.RunURL))
+	} else if a.OtherIDs {
+		return nil // its own claims would look like those of the real one
 	} else {
 		s = append(s, words("A run"))
 	}
