@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -48,7 +49,11 @@ func control(label string) string {
 func (b *Tab) Fill(pairs ...string) {
 	b.Helper()
 	for i := 0; i < len(pairs); i += 2 {
-		b.do(chromedp.Clear(control(pairs[i])), chromedp.SendKeys(control(pairs[i]), pairs[i+1]))
+		field := control(pairs[i])
+		b.do(chromedp.WaitVisible(field))
+		// chromedp's own Clear does not know an empty text area.
+		ask(b, chromedp.Evaluate[string](`document.evaluate(`+strconv.Quote(field)+`, document, null, XPathResult.FIRST_ORDERED_NODE_TYPE, null).singleNodeValue.value = ""`))
+		b.do(chromedp.SendKeys(field, pairs[i+1]))
 	}
 }
 

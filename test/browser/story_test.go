@@ -62,6 +62,7 @@ func TestBrowserStory(t *testing.T) {
 	s.addPublisher()
 	s.publish()
 	s.refuse()
+	s.change()
 	s.lookAround()
 	s.signOutAndIn()
 	s.tokens()
@@ -112,7 +113,7 @@ func (s story) makeChannel() {
 // addPublisher fills the form as people do, with what stands in another window's address bar.
 func (s story) addPublisher() {
 	s.Click("Add a trusted publisher")
-	s.Says("Nobody can publish without a key yet")
+	s.Says("Nobody can publish without a key yet", "No bootstrap token is needed")
 	s.page("11-publishers-none")
 	s.Fill("Owner", "https://github.com/acme/forge/actions", "Repository", "forge", "Workflow file", ".github/workflows/build yml")
 	s.ClickFor("Add publisher", 422)
@@ -120,11 +121,11 @@ func (s story) addPublisher() {
 	s.page("12-publishers-wrong")
 	s.Fill("Workflow file", "https://github.com/acme/forge/blob/main/.github/workflows/build.yml")
 	s.Click("Add publisher")
-	s.Says("Nothing was added yet.", "Runs of build.yml in acme/forge may publish every package of forge")
+	s.Says("Nothing was saved yet.", "We understood: owner acme, repository forge, workflow file build.yml.", "Runs of build.yml in acme/forge may publish every package of forge")
 	s.page("13-publishers-confirm")
 	s.Fill("Environment", "release")
 	s.Click("Add publisher")
-	s.Says("Nothing was added yet.", "with environment release")
+	s.Says("Nothing was saved yet.", "with environment release")
 	s.Click("Add publisher")
 	s.Says("acme/forge, build.yml may publish now.", "No run has asked yet.", "id-token: write")
 	s.page("14-publishers-added")
@@ -185,7 +186,9 @@ func (s story) refuse() {
 		}
 	}
 	s.Go(s.server.URL+"/channels/forge/publishers", 200)
-	s.Says("Refused attempts", "2 times since", "acme/forge · release.yml on main", "token has release.yml", "wants build.yml", "Last used", "Pinned to owner")
+	s.Says("2 times since", "Run 89", "token has release.yml, this publisher wants build.yml", "All else fits, the pinned ids too.", "Last used", "Pinned to owner")
+	s.Unfold("Rule by rule")
+	s.Says("workflow_ref")
 	s.page("20-publishers-refused")
 	s.Click("Audit log")
 	s.Says("Refused.", "run 89", "Uploaded osx-arm64/ripgrep-15.1.0-h93d1c2f_0.conda", "mara", "in a browser", "Pinned publisher 1")

@@ -71,7 +71,9 @@ func (s *site) try(w http.ResponseWriter, r *http.Request) error {
 func (s *site) trial(t trust.Trial, rules []trust.Publisher) *page.Trial {
 	out := &page.Trial{
 		Granted: t.Granted(), Proven: t.Proven, Repository: t.Run.Repository, Workflow: t.Run.Workflow, Ref: t.Run.Ref, Run: runNumber(t.Run),
-		Others: len(rules) - len(t.Results),
+	}
+	if len(t.Results) > 0 {
+		out.Others = len(rules) - len(t.Results) // else nothing was compared, or no publisher has to do with it
 	}
 	for _, f := range t.Problems {
 		out.Problems = append(out.Problems, f.Detail)

@@ -259,9 +259,9 @@ func trial(v TryView, t Trial) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var12 string
-			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(capital(count(t.Others, "other publisher")) + " of this channel have nothing to do with this run.")
+			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs("This run has nothing to do with " + count(t.Others, "other publisher") + " of this channel.")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/try.templ`, Line: 49, Col: 127}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `page/try.templ`, Line: 49, Col: 122}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {
