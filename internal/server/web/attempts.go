@@ -138,8 +138,8 @@ func (s *site) nearest(p place, rule trust.Publisher, a folded) page.Attempt {
 		return out
 	}
 	out.Pinned = rule.Pinned()
-	if service, ok := provider.ByName(rule.Provider); ok {
-		out.Passes = len(a.Checks) > 0 && provider.Match(service, rule.Rule, a.run).Granted()
+	if o, ok := s.serviceOf(rule); ok {
+		out.Passes = len(a.Checks) > 0 && provider.Match(o.issuers[0].Provider, rule.Rule, a.run).Granted()
 	}
 	after, err := rule.Allowing(a.run)
 	out.MayAllow = err == nil && !out.Passes && !after.SameRule(rule)

@@ -137,28 +137,34 @@ func (s *site) understood(fields url.Values, p trust.Publisher) page.PublisherFo
 	return form
 }
 
-// meant puts what was understood into the form's own fields.
+// meant puts what was understood into the form's own fields, and says so of those that will do.
 func (s *site) meant(form *page.PublisherForm, fields url.Values, p trust.Publisher) {
-	form.Environment = field(p.Environment)
-	if p.Issuer != "" {
-		form.Issuer = field(p.Issuer)
+	if p.Issuer == "" {
+		return
 	}
+	form.Environment.Value, form.Issuer.Value = p.Environment, p.Issuer
 	for i, f := range s.chosenService(fields).traits.Fields {
 		value := f.Slot.Get(p.Rule)
-		form.Fields[i].Field = field(value)
-		if value != "" {
-			form.Understood = append(form.Understood, strings.ToLower(f.Label[:1])+f.Label[1:]+" "+value)
+		form.Fields[i].Value = value
+		if value != "" && form.Fields[i].Error == "" {
+			form.Understood = append(form.Understood, inSentence(f.Label)+" "+value)
 		}
 	}
+}
+
+// inSentence is a label as it stands inside a sentence: "Owner" begins small there, "CI file" does not.
+func inSentence(label string) string {
+	if len(label) > 1 && 'a' <= label[1] && label[1] <= 'z' {
+		return strings.ToLower(label[:1]) + label[1:]
+	}
+	return label
 }
 
 // wrong is the form with what was understood of it, and beside each field what cannot be.
 func (s *site) wrong(fields url.Values, p trust.Publisher, err error) page.PublisherForm {
 	form := s.sent(fields)
-	if p.Issuer != "" {
-		s.meant(&form, fields, p)
-	}
 	form.Error = blame(err, form.Named())
+	s.meant(&form, fields, p)
 	return form
 }
 

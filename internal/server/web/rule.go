@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -68,21 +69,20 @@ func (s *site) addRule(w http.ResponseWriter, r *http.Request) error {
 // judge says what becomes of a rule that was sent: the form that comes back with its status, or 0 when it may be
 // stored. What is open wide has to be sent twice, unless its sentence is that of the rule before.
 func (s *site) judge(fields url.Values, before string, p trust.Publisher, mistakes ...error) (page.RuleForm, int, error) {
-	again, status := s.ruleSent(fields), 0
-	if p.Issuer != "" {
-		packages := again.Packages
-		s.meant(&again.PublisherForm, fields, p)
-		again.Packages = packages
-	}
+	again := s.ruleSent(fields)
+	wrong := false
 	for _, err := range mistakes {
 		if err != nil && !fault.Is(err, fault.InvalidField) {
 			return again, 0, err
 		} else if err != nil {
-			again.Error, status = blame(err, again.Named()), http.StatusUnprocessableEntity
+			wrong = true
+			again.Error = cmp.Or(blame(err, again.Named()), again.Error)
 		}
 	}
-	if status != 0 {
-		return again, status, nil
+	s.meant(&again.PublisherForm, fields, p)
+	if wrong {
+		again.Error = cmp.Or(again.Error, "Nothing was saved: what the fields below need is said beside them.")
+		return again, http.StatusUnprocessableEntity, nil
 	}
 	again.Rule = phrases(p)
 	again.Warnings = wide(p)

@@ -82,5 +82,8 @@ func (o service) label(slot provider.Slot) string {
 
 // shortTitle is a service's name without the word that the services of one firm are told apart by.
 func shortTitle(title string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(title, " Actions"), " CI")
+	for _, word := range []string{" Actions", " CI/CD", " CI"} {
+		title = strings.TrimSuffix(title, word)
+	}
+	return title
 }

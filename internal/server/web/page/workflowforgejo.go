@@ -1,9 +1,15 @@
 package page
 
+import "strings"
+
 // forgejo is a workflow of Forgejo Actions, which Codeberg runs, too. It has no environments.
 func (w Workflow) forgejo() []line {
+	file := show(w.File)
+	if !strings.Contains(file, "/") {
+		file = ".forgejo/workflows/" + file
+	}
 	list := []line{
-		comment("# .forgejo/workflows/" + show(w.File) + " in " + show(w.Repository)),
+		comment("# " + file + " in " + show(w.Repository)),
 		comment("# Forgejo 15 with Forgejo Runner 12.5, or newer."),
 		code("name: publish"),
 		code("on:"),
