@@ -31,8 +31,9 @@ func sorts() []sort {
 		{page.Choice{Value: "upload", Label: "Uploads"}, []audit.Kind{audit.Uploaded, audit.UploadRefused}},
 		{page.Choice{Value: "token", Label: "Publish tokens"}, []audit.Kind{audit.TokenMinted, audit.MintRefused, audit.TokenRevoked}},
 		{page.Choice{Value: "refused", Label: "Refusals"}, []audit.Kind{audit.MintRefused, audit.UploadRefused}},
-		{page.Choice{Value: "publisher", Label: "Trusted publishers"}, []audit.Kind{audit.PublisherAdded, audit.PublisherRemoved, audit.PublisherPinned, audit.PublisherRenamed}},
-		{page.Choice{Value: "people", Label: "Channel and members"}, []audit.Kind{audit.ChannelCreated, audit.MemberSet, audit.MemberRemoved, audit.APITokenCreated, audit.APITokenRevoked}},
+		{page.Choice{Value: "publisher", Label: "Trusted publishers"}, []audit.Kind{audit.PublisherAdded, audit.PublisherRemoved, audit.PublisherPinned, audit.PublisherRenamed,
+			audit.PublisherChanged, audit.PublisherNews, audit.PublisherExpiring, audit.PublisherDisabled}},
+		{page.Choice{Value: "people", Label: "Channel and members"}, []audit.Kind{audit.ChannelCreated, audit.ChannelChanged, audit.MemberSet, audit.MemberRemoved, audit.APITokenCreated, audit.APITokenRevoked}},
 	}
 }
 

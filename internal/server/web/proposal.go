@@ -18,25 +18,25 @@ type propose func(r *http.Request, ch channel.Channel, p trust.Publisher) (after
 
 // proposed are the page that asks for a change and the one that does it. Nothing is done at once, and only what was
 // shown is done: the rule's sentence and the version that it was made from come back with the answer.
-func (s *site) proposed(make propose) takes {
+func (s *site) proposed(how propose) takes {
 	return takes{
 		show: func(w http.ResponseWriter, r *http.Request) error {
-			_, _, ask, err := s.proposal(r, make)
+			_, _, ask, err := s.proposal(r, how)
 			if err != nil {
 				return err
 			}
 			return s.showChange(w, r, http.StatusOK, ask)
 		},
-		act: func(w http.ResponseWriter, r *http.Request) error { return s.doProposed(w, r, make) },
+		act: func(w http.ResponseWriter, r *http.Request) error { return s.doProposed(w, r, how) },
 	}
 }
 
-func (s *site) doProposed(w http.ResponseWriter, r *http.Request, make propose) error {
+func (s *site) doProposed(w http.ResponseWriter, r *http.Request, how propose) error {
 	fields, err := form(w, r)
 	if err != nil {
 		return err
 	}
-	before, after, ask, err := s.proposal(r, make)
+	before, after, ask, err := s.proposal(r, how)
 	if err != nil {
 		return err
 	}
@@ -53,12 +53,12 @@ func (s *site) doProposed(w http.ResponseWriter, r *http.Request, make propose) 
 	return redirect(w, r, page.PublisherPath(ask.Head.Name, ask.Publisher.ID)+"#publisher-"+ask.Publisher.ID)
 }
 
-func (s *site) proposal(r *http.Request, make propose) (before, after trust.Publisher, ask page.ChangeView, err error) {
+func (s *site) proposal(r *http.Request, how propose) (before, after trust.Publisher, ask page.ChangeView, err error) {
 	ch, before, err := s.managed(r)
 	if err != nil {
 		return before, after, ask, err
 	}
-	if after, ask, err = make(r, ch, before); err != nil {
+	if after, ask, err = how(r, ch, before); err != nil {
 		return before, after, ask, err
 	}
 	look, err := s.look(r.Context(), ch)

@@ -12,7 +12,6 @@ import (
 	"sluice/internal/server/caller"
 	"sluice/internal/server/web/page"
 	"sluice/internal/trust"
-	"sluice/internal/trust/provider"
 )
 
 // spec is what the short form's fields ask for. Inputs bear the names of the chosen service's own fields.
@@ -183,30 +182,4 @@ func blame(err error, byName map[string]*page.Field) string {
 		}
 	}
 	return rest
-}
-
-// everything reports whether the rule covers every package.
-func everything(p trust.Publisher) bool { return len(patterns(p)) == 0 }
-
-// patterns are the packages of a rule in words; none means every package.
-func patterns(p trust.Publisher) []string {
-	var out []string
-	for _, pattern := range p.Packages {
-		if pattern.IsAll() {
-			return nil
-		}
-		out = append(out, pattern.String())
-	}
-	return out
-}
-
-// fieldsOf are the values of the service's own fields, as an address or a form has them.
-func (o service) fieldsOf(r provider.Rule) url.Values {
-	q := url.Values{"provider": {o.name}, "issuer": {r.Issuer}}
-	for _, f := range o.traits.Fields {
-		if v := f.Slot.Get(r); v != "" {
-			q.Set(f.Name, v)
-		}
-	}
-	return q
 }

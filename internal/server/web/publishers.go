@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -178,31 +177,4 @@ func (s *site) removePublisher(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return redirect(w, r, page.PublishersPath(ch.Name.String()))
-}
-
-// publisher is a rule with everything that members may know of it.
-func (s *site) publisher(p trust.Publisher) page.Publisher {
-	out := page.Publisher{
-		ID: strconv.FormatInt(p.ID, 10), Repository: p.FullName(), Workflow: p.Workflow, Environment: p.Environment, Provider: p.Provider,
-		Weak: p.Weak(), OwnerID: p.OwnerID, RepositoryID: p.RepositoryID, AddedBy: p.CreatedBy, AddedAt: p.CreatedAt, IdleEnd: p.IdleEnd(),
-		LastUsed: p.LastUsedAt, LastRun: runNumber(p.LastRun), LastRunURL: p.LastRun.RunURL(),
-		Reads: p.Right == trust.Read, Packages: patterns(p), More: more(p),
-	}
-	if o, ok := s.serviceOf(p); !ok || len(s.Publishers.Issuers) > 1 {
-		out.Title, out.Issuer = cmp.Or(o.traits.Title, p.Provider), p.Issuer
-	}
-	var code fault.Code
-	code, out.Off = p.End(s.Now())
-	out.State = map[fault.Code]string{fault.PublisherDisabled: "off", fault.PublisherExpired: "ended"}[code]
-	_, out.Narrower = p.Narrowed()
-	return out
-}
-
-// phrases is a rule as a sentence.
-func phrases(p trust.Publisher) []page.Phrase {
-	var out []page.Phrase
-	for _, part := range p.Phrases() {
-		out = append(out, page.Phrase(part))
-	}
-	return out
 }

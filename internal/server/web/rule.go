@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"sluice/internal/channel"
 	"sluice/internal/fault"
@@ -187,27 +186,4 @@ func (s *site) switchRule(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return goToPublisher(w, r, ch, p.ID)
-}
-
-// more are the conditions and bounds of a rule that its row tells beside its heading, a sentence each.
-func more(p trust.Publisher) []string {
-	var out []string
-	say := func(when bool, sentence string) {
-		if when {
-			out = append(out, sentence)
-		}
-	}
-	say(len(p.Refs) > 0, "Refs "+strings.Join(p.Refs, ", ")+".")
-	say(p.ProtectedRef, "Protected refs only.")
-	say(len(p.Events) > 0, "Started by "+strings.Join(p.Events, ", ")+".")
-	say(p.HostedRunner, "Hosted runners only.")
-	say(p.Reusable != "", "Through "+p.Reusable+".")
-	say(!p.ExpiresAt.IsZero(), "Ends on "+p.ExpiresAt.Format("2 Jan 2006")+".")
-	if p.Right == trust.Read {
-		return out
-	}
-	say(len(p.Subdirs) > 0, "Subdirs "+strings.Join(subdirs(p.Subdirs), ", ")+".")
-	say(!p.NewNames, "No new package names.")
-	say(p.PerRun != trust.DefaultLimits(), "A run has at most "+limitWords(p.PerRun)+".")
-	return out
 }

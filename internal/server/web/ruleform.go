@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"sluice/internal/conda"
 	"sluice/internal/config"
 	"sluice/internal/fault"
 	"sluice/internal/server/web/page"
@@ -148,17 +147,4 @@ func (s *site) ruleOf(o service, p trust.Publisher) page.RuleForm {
 		f.IdleDays = field(strconv.Itoa(p.IdleDays))
 	}
 	return f
-}
-
-func subdirs(list []conda.Subdir) []string {
-	out := make([]string, len(list))
-	for i, d := range list {
-		out[i] = d.String()
-	}
-	return out
-}
-
-// limitWords say what one run may have.
-func limitWords(l trust.Limits) string {
-	return fmt.Sprintf("%d files, %s, %d new names", l.Files, config.Bytes(l.Bytes), l.Names)
 }

@@ -71,19 +71,21 @@ func (o service) issuerChoices() []page.Choice {
 	return out
 }
 
-// label is the service's own word for a slot.
-func (o service) label(slot provider.Slot) string {
-	i := slices.IndexFunc(o.traits.Fields, func(f provider.Field) bool { return f.Slot == slot })
-	if i < 0 {
-		return string(slot)
-	}
-	return o.traits.Fields[i].Label
-}
-
 // shortTitle is a service's name without the word that the services of one firm are told apart by.
 func shortTitle(title string) string {
 	for _, word := range []string{" Actions", " CI/CD", " CI"} {
 		title = strings.TrimSuffix(title, word)
 	}
 	return title
+}
+
+// fieldsOf are the values of the service's own fields, as an address or a form has them.
+func (o service) fieldsOf(r provider.Rule) url.Values {
+	q := url.Values{"provider": {o.name}, "issuer": {r.Issuer}}
+	for _, f := range o.traits.Fields {
+		if v := f.Slot.Get(r); v != "" {
+			q.Set(f.Name, v)
+		}
+	}
+	return q
 }

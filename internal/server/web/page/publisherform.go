@@ -1,6 +1,9 @@
 package page
 
-import "net/url"
+import (
+	"maps"
+	"net/url"
+)
 
 // PublisherForm is the form for a new publisher, empty, or as it came back.
 type PublisherForm struct {
@@ -140,12 +143,10 @@ func (f *PublisherForm) Named() map[string]*Field {
 // Named are the fields by the names that they are sent as.
 func (f *RuleForm) Named() map[string]*Field {
 	out := f.PublisherForm.Named()
-	for name, field := range map[string]*Field{
+	maps.Copy(out, map[string]*Field{
 		"any_repository": &f.AnyRepository, "protected_ref": &f.Protected, "hosted_runner": &f.Hosted, "new_names": &f.NewNames,
 		"refs": &f.Refs, "events": &f.Events, "reusable": &f.Reusable, "subdirs": &f.Subdirs, "files_per_run": &f.Files, "bytes_per_run": &f.Bytes,
 		"new_names_per_run": &f.Names, "expires_at": &f.Expires, "idle_days": &f.IdleDays, "right": &f.Right,
-	} {
-		out[name] = field
-	}
+	})
 	return out
 }
