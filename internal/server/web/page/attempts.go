@@ -92,7 +92,7 @@ func (a Attempt) differences() []span {
 		if i > 0 {
 			label = "; token has "
 		}
-		if len(differ) > 1 && c.Got != "" {
+		if (len(differ) > 1 || a.OtherIDs) && c.Got != "" {
 			label += show(c.Field) + " "
 		}
 		s = append(s, words(label), c.value(c.Got), words(", this publisher wants "), c.value(c.Want))
