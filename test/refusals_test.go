@@ -119,7 +119,7 @@ func shows(output, text string) bool {
 // exchanges are refused before a file is sent, whatever the file is.
 func (d *disputed) exchanges(t *testing.T) []refusal {
 	args := []string{"--channel", "forge", d.pack(t, "tide", "1.1", "next")}
-	change := fmt.Sprintf("Change it at %s/channels/forge/publishers/%d", d.URL, d.publisher.ID)
+	change := fmt.Sprintf("Change the publisher at %s/channels/forge/publishers/%d", d.URL, d.publisher.ID)
 	return []refusal{
 		{"workflow file of another name", d.inJob(t, standin.Run{Workflow: "release.yml"}), args, []string{
 			"Workflow does not match [workflow_mismatch]: token has release.yml, the publisher of channel forge wants build.yml.", change,

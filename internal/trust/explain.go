@@ -96,11 +96,11 @@ func (x *Exchange) fix(c comparison, width int) string {
 	if final {
 		return hint
 	}
-	at := "Change it at " + x.address(c.Publisher)
+	at := " the publisher at " + x.address(c.Publisher)
 	if hint == "" || width < 40 {
-		return at
+		return "Change" + at
 	}
-	return hint + ". " + at
+	return hint + ". Or change" + at
 }
 
 // unknownIssuer refuses a token of an issuer that is not configured, without asking anybody about it.

@@ -46,7 +46,7 @@ func TestRuns(t *testing.T) {
 		{"42 another repository", asIs, set("repository", "acme/other", "repository_id", "5"), fault.NoPublisher, "token is of acme/other (repository id 5, owner id " + ownerID},
 		{"42 names in other case", asIs, set("repository", "ACME/Forge", "repository_owner", "ACME"), taken, ""},
 		{"43 other workflow", asIs, workflow(dir + "evil.yml" + main), fault.WorkflowMismatch,
-			"Workflow does not match [workflow_mismatch]: token has evil.yml, the publisher of channel tools wants build.yml. Change it at https://conda.acme.dev/channels/tools/publishers/1."},
+			"Workflow does not match [workflow_mismatch]: token has evil.yml, the publisher of channel tools wants build.yml. Change the publisher at https://conda.acme.dev/channels/tools/publishers/1."},
 		{"43 repository part in other case", asIs, workflow("Acme/FORGE/.github/workflows/build.yml" + main), taken, ""},
 		{"44 case", asIs, workflow(dir + "Build.yml" + main), fault.WorkflowMismatch, "only in upper and lower case"},
 		{"44 extension", asIs, workflow(dir + "build.yaml" + main), fault.WorkflowMismatch, "token has build.yaml, the publisher of channel tools wants build.yml. They differ only in the extension"},
@@ -91,7 +91,7 @@ func TestRuns(t *testing.T) {
 		{"47 reusable workflow of the repository", asIs, set("job_workflow_ref", dir+"publish.yml"+main), fault.ReusableWorkflow, "put it into build.yml itself, or set the publisher's reusable workflow to acme/forge/.github/workflows/publish.yml"},
 		{"48 reusable workflow right, caller wrong", workflowIs("publish.yml"), set("job_workflow_ref", dir+"publish.yml"+main), fault.WorkflowMismatch,
 			"The job lives in publish.yml, but the run was started by build.yml"},
-		{"49 no environment", environment("release"), set(), fault.EnvironmentMismatch, `token has none, the publisher of channel tools wants release. The job has no environment: add the line "environment: release" to it. Change it at`},
+		{"49 no environment", environment("release"), set(), fault.EnvironmentMismatch, `token has none, the publisher of channel tools wants release. The job has no environment: add the line "environment: release" to it. Or change the publisher at`},
 		{"49 empty environment", environment("release"), set("environment", ""), fault.EnvironmentMismatch, "token has none"},
 		{"49 other environment", environment("release"), set("environment", "test"), fault.EnvironmentMismatch, "token has test"},
 		{"49 environment in other case", environment("release"), set("environment", "Release"), taken, ""},
@@ -208,7 +208,7 @@ func TestLongValuesLeaveTheFix(t *testing.T) {
 	claims["workflow_ref"] = "acme/forge/.github/workflows/x" + long + ".yml@refs/heads/" + long
 	claims["job_workflow_ref"] = "acme/forge/.github/workflows/y" + long + ".yml@refs/heads/" + long
 	f := w.mustRefuse(w.sign(claims), fault.WorkflowMismatch, "Workflow, job's workflow, environment and event do not match")
-	if !strings.HasSuffix(f.Detail, "Change it at https://conda.acme.dev/channels/tools/publishers/1.") {
+	if !strings.HasSuffix(f.Detail, "Change the publisher at https://conda.acme.dev/channels/tools/publishers/1.") {
 		t.Errorf("no fix in %q", f.Detail)
 	}
 }

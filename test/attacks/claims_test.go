@@ -60,7 +60,7 @@ func TestClaims(t *testing.T) {
 				c["repository"] = strings.ToUpper(c["repository"].(string))
 				c["repository_owner"] = "ACME"
 			}, passes},
-			{43, "another file", nil, file("REPO/.github/workflows/release.yml" + main), refused("workflow_mismatch", "token has release.yml, the publisher of channel tools wants build.yml. Change it at "+w.URL+"/channels/tools/publishers/")},
+			{43, "another file", nil, file("REPO/.github/workflows/release.yml" + main), refused("workflow_mismatch", "token has release.yml, the publisher of channel tools wants build.yml. Change the publisher at "+w.URL+"/channels/tools/publishers/")},
 			{44, "the file in other letters", nil, file("REPO/.github/workflows/Build.yml" + main), refused("workflow_mismatch", "They differ only in upper and lower case")},
 			{44, "the other extension", nil, file("REPO/.github/workflows/build.yaml" + main), refused("workflow_mismatch", "They differ only in the extension")},
 			{45, "a file that ends like it", nil, file("REPO/.github/workflows/build.yml@evil.yml" + main), refused("workflow_mismatch", "token has build.yml@evil.yml")},

@@ -57,12 +57,10 @@ func (s *services) trustEverybody(t *testing.T, o *servertest.Options) {
 // keysOf is where the service's own document says that its keys are: Google's are on another host.
 func keysOf(t *testing.T, s *standin.Service) string {
 	t.Helper()
-	res := must(http.Get(s.URL() + "/.well-known/openid-configuration"))(t)
-	defer func() { _ = res.Body.Close() }() // it was only read
 	var document struct {
 		JWKSURI string `json:"jwks_uri"`
 	}
-	if err := json.NewDecoder(res.Body).Decode(&document); err != nil {
+	if err := json.Unmarshal([]byte(fetch(t, s.URL()+"/.well-known/openid-configuration")), &document); err != nil {
 		t.Fatal(err)
 	}
 	return document.JWKSURI

@@ -3,6 +3,7 @@ package attacks
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -237,9 +238,7 @@ func TestSecrets(t *testing.T) {
 			w.Get(t, "/t/"+publish+"/tools/noarch/repodata.json", "")
 			audit := w.as(t, w.key, http.MethodGet, "/api/v1/channels/tools/audit?limit=500", nil).body
 			places := map[string]string{"the log": w.Log.String(), "the audit log": audit}
-			for path, content := range dataOf(t, w.Data) {
-				places[path] = content
-			}
+			maps.Copy(places, dataOf(t, w.Data))
 			for place, content := range places {
 				for name, secret := range map[string]string{"identity token": identity, "refused identity token": refusedToken, "publish token": publish, "API token": w.key} {
 					if strings.Contains(content, secret) || strings.Contains(content, secret[len(secret)-30:]) {

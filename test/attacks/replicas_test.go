@@ -13,6 +13,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 
+	"sluice/internal/servertest"
 	"sluice/internal/servertest/postgres"
 	"sluice/internal/standin"
 	"sluice/test/process"
@@ -126,9 +127,8 @@ func TestReplicas(t *testing.T) {
 			req.Header.Set("Authorization", "Bearer "+tok)
 			req.Header.Set("X-File-Name", file)
 			req.Header.Set("Content-Type", "application/octet-stream")
-			res := must(http.DefaultClient.Do(req))(t)
-			defer func() { _ = res.Body.Close() }() // it was only read
-			return res.StatusCode, readAll(res.Body)
+			status, _, said := servertest.Do(t, req)
+			return status, said
 		}
 		if s, said := up(); s != http.StatusOK {
 			t.Fatalf("upload: %d %s", s, said)

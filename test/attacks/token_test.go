@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"math/big"
 	"net/http"
 	"strings"
@@ -169,9 +168,7 @@ func nextDigit(c byte) string {
 // symmetric signs with HMAC, and takes the issuer's public key, in one of its spellings, for the secret.
 func (w *world) symmetric(t *testing.T, good, spelling string) string {
 	t.Helper()
-	res := must(http.Get(w.CI.URL() + "/.well-known/jwks"))(t)
-	defer func() { _ = res.Body.Close() }() // it was only read
-	document := must(io.ReadAll(res.Body))(t)
+	document := []byte(fetch(t, w.CI.URL()+"/.well-known/jwks"))
 	var set struct{ Keys []struct{ N, E, Kid string } }
 	if err := json.Unmarshal(document, &set); err != nil {
 		t.Fatal(err)

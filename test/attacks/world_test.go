@@ -306,3 +306,10 @@ func readAll(r io.Reader) string {
 	}
 	return string(b)
 }
+
+// fetch gets a document.
+func fetch(t *testing.T, address string) string {
+	t.Helper()
+	_, _, body := servertest.Do(t, must(http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil))(t))
+	return body
+}

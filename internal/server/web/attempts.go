@@ -183,9 +183,8 @@ func checks(list []audit.Check) []page.Check {
 // shorter leaves out the address of a publisher of the channel, which a sentence gives to those who read it
 // elsewhere; here it stands beside it, or behind a link.
 func (s *site) shorter(ch channel.Channel, sentence string) string {
-	before, _, found := strings.Cut(sentence, " Change it at "+s.URL+page.PublishersPath(ch.Name.String()))
-	if !found {
-		return sentence
+	for _, way := range []string{" Or change", " Change"} {
+		sentence, _, _ = strings.Cut(sentence, way+" the publisher at "+s.URL+page.PublishersPath(ch.Name.String()))
 	}
-	return before
+	return sentence
 }

@@ -121,7 +121,7 @@ func TestRefusedAttempts(t *testing.T) {
 
 		page := owner.get(t, "/channels/forge/publishers").is(t, 200).says(t,
 			"3 times since", "Run 92 on main, commit", "All else fits, the pinned ids too.", "token has release.yml, this publisher wants build.yml", "Run 5 on refs/pull/7/merge", "token has pull_request",
-			"its ids are not the pinned ones", "token has owner id 6666").saysNot(t, "stranger/nearby", "steal.yml", "Change it at")
+			"its ids are not the pinned ones", "token has owner id 6666").saysNot(t, "stranger/nearby", "steal.yml", "change the publisher at")
 		links := page.links(t)
 		if want := s.CI.URL() + "/acme/forge/actions/runs/4702/attempts/1"; !slices.Contains(links, want) {
 			t.Errorf("no link to %s among %q", want, links)
