@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -10,7 +11,8 @@ import (
 	"sluice/internal/trust/provider"
 )
 
-// issuersOf makes the configured issuers, in the order in which forms offer them. The error joins all mistakes.
+// issuersOf makes the configured issuers, in the order in which forms offer them: by service, as provider.All has them,
+// those that operators describe last, then by name. The error joins all mistakes.
 func issuersOf(cfg config.Config) ([]trust.Issuer, error) {
 	var out []trust.Issuer
 	var errs []error
@@ -24,5 +26,19 @@ func issuersOf(cfg config.Config) ([]trust.Issuer, error) {
 		errs = append(errs, err)
 		out = append(out, is)
 	}
-	return out, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(out, func(a, b trust.Issuer) int { return cmp.Compare(place(a), place(b)) })
+	return out, nil
+}
+
+// place is where forms offer an issuer's service.
+func place(is trust.Issuer) int {
+	all := provider.All()
+	i := slices.IndexFunc(all, func(p provider.Provider) bool { return p.Traits().Name == is.Provider.Traits().Name })
+	if i < 0 {
+		return len(all)
+	}
+	return i
 }

@@ -21,8 +21,8 @@ func TestIssuersOfAConfiguration(t *testing.T) {
 	for _, is := range issuers {
 		got = append(got, is.Name+" "+is.Provider.Traits().Name+" "+is.URL)
 	}
-	want := "circleci-acme circleci https://oidc.circleci.com/org/b9291e0d-a11e-41fb-8517-c545388b5953\n" +
-		"github github https://token.actions.githubusercontent.com\n" +
+	want := "github github https://token.actions.githubusercontent.com\n" +
+		"circleci-acme circleci https://oidc.circleci.com/org/b9291e0d-a11e-41fb-8517-c545388b5953\n" +
 		"google google https://accounts.google.com\n" +
 		"jenkins jenkins https://jenkins.acme.dev/oidc"
 	if strings.Join(got, "\n") != want || issuers[3].Proxy == nil || issuers[0].Proxy != nil {
