@@ -35,13 +35,12 @@ func TestPagesFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			f, reader := w.repository(t), w.Token(t, w.ann, &ch, account.Read)
-			f.Secrets = map[string]string{"SLUICE_READ_TOKEN": reader}
 			wantResults(t, f.Start(t, file), map[string]string{"publish": "success"})
 			if got := append(w.listed(t, "own", "linux-64", reader), w.listed(t, "own", "noarch", reader)...); len(got) != len(theForge) {
 				t.Errorf("the channel has %q, want %q", got, theForge)
 			}
-			if visibility == channel.Private {
-				f.Secrets = nil
+			if visibility == channel.Private { // not without the right
+				delete(file.Jobs["publish"].Permissions, "id-token")
 				wantResults(t, f.Start(t, file), map[string]string{"publish": "failure"})
 			}
 		})

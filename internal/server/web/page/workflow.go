@@ -2,6 +2,7 @@ package page
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -87,17 +88,32 @@ func (w Workflow) github() []line {
 	return append(list, w.buildAndPublish()...)
 }
 
-// readPrivate lets the build read the channel that it publishes to, where that needs a token.
+// readPrivate is a step that lets the build read the channel that it publishes to, where that needs a token: who may
+// publish to a private channel may read it.
 func (w Workflow) readPrivate() []line {
 	if !w.Private {
 		return nil
 	}
+	list := []line{comment("      # " + show(w.Channel) + " is private: who may publish there may read it, for 30 minutes. Nothing is stored."), code("      - run: |")}
+	list = append(list, indented("          ", w.identity())...)
+	return append(list, indented("          ", slices.Insert(w.login("$identity"), 1, code(`echo "::add-mask::$token"`)))...)
+}
+
+// login exchanges the identity token that a variable of the shell holds, and has rattler-build read with what it gets.
+func (w Workflow) login(identity string) []line {
 	return []line{
-		comment("      # Only for reading: " + show(w.Channel) + " is private. Store an API token that may read it as a secret."),
-		code("      - run: rattler-build auth login ", shell(hostname(w.URL)), ` --token "$READ_TOKEN"`),
-		code("        env:"),
-		code("          READ_TOKEN: ${{ secrets.", "SLUICE_READ_TOKEN", " }}"),
+		code(`token=$(curl -sS --fail-with-body --json "{\"token\": \"`+identity+`\"}" `, shell(w.URL+"/api/oidc/mint_token"), ")"),
+		code("rattler-build auth login ", shell(hostname(w.URL)), ` --token "$token"`),
 	}
+}
+
+// indented puts blanks before every line.
+func indented(by string, list []line) []line {
+	out := make([]line, len(list))
+	for i, l := range list {
+		out[i] = line{spans: append([]span{words(by)}, l.spans...)}
+	}
+	return out
 }
 
 func (w Workflow) buildAndPublish() []line {

@@ -20,10 +20,11 @@ func TestWorkflow(t *testing.T) {
 		w.Provider, w.File = provider, file
 		return w
 	}
+	privately := func(w Workflow) Workflow { w.Private = true; return w }
 	reader := base
 	reader.Reads = true
 	for name, w := range map[string]Workflow{
-		"public.yml": base, "private.yml": private, "reader.sh": reader, "gitlab.yml": of("gitlab", ".gitlab-ci.yml"), "forgejo.yml": of("forgejo", "build.yml"),
+		"public.yml": base, "private.yml": private, "reader.sh": reader, "gitlab.yml": of("gitlab", ".gitlab-ci.yml"), "gitlab-private.yml": privately(of("gitlab", ".gitlab-ci.yml")), "forgejo-private.yml": privately(of("forgejo", "build.yml")), "forgejo.yml": of("forgejo", "build.yml"),
 		"buildkite.sh": of("buildkite", "pipeline"), "circleci.sh": of("circleci", ""), "google.sh": of("google", ""), "any.sh": of("", ""),
 	} {
 		t.Run(name, func(t *testing.T) {

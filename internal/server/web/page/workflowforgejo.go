@@ -10,7 +10,7 @@ func (w Workflow) forgejo() []line {
 	}
 	list := []line{
 		comment("# " + file + " in " + show(w.Repository)),
-		comment("# Forgejo 15 with Forgejo Runner 12.5, or newer."),
+		comment("# Forgejo 16 with Forgejo Runner 12.5, or newer."),
 		code("name: publish"),
 		code("on:"),
 		code("  push:"),
@@ -32,6 +32,7 @@ func (w Workflow) forgejo() []line {
 		code(`          chmod 755 "$HOME/bin/rattler-build"`),
 		code(`          echo "$HOME/bin" >> "$GITHUB_PATH"`),
 	)
+	list = append(list, w.readPrivate()...)
 	return append(list, w.buildAndPublish()...)
 }
 

@@ -20,8 +20,14 @@ func (w Workflow) gitlab() []line {
 		line{spans: []span{words("    "), {text: idTokenName(host) + ":", style: accent}, {text: "   # lets the job say who it is", style: remark}}},
 		code("      aud: ", scalar(host)),
 	)
+	if w.Private {
+		list = append(list, code("    "+readVariable+":"), code("      aud: ", scalar(host)))
+	}
 	return append(list, w.scripts("  script:", "    ")...)
 }
+
+// readVariable is where the job finds the identity token for reading. Each is taken once, so publishing needs another.
+const readVariable = "READ_ID_TOKEN"
 
 // idTokenName is the variable in which rattler-build looks for GitLab's token for a host.
 func idTokenName(host string) string {
@@ -38,17 +44,23 @@ func idTokenName(host string) string {
 
 // scripts install rattler-build, build what the channel does not have yet, and publish it, as items of a YAML list.
 func (w Workflow) scripts(head, indent string) []line {
-	return []line{
+	list := []line{
 		code(head),
 		comment(indent + "# 0.67.0 or newer"),
 		code(indent + "- curl --fail --silent --show-error --location --retry 3 --output /usr/local/bin/rattler-build"),
 		code(indent + `  "https://github.com/prefix-dev/rattler-build/releases/download/` + rattlerBuild + `/rattler-build-x86_64-unknown-linux-musl"`),
 		code(indent + "- chmod 755 /usr/local/bin/rattler-build"),
-		comment(indent + "# Builds what the channel does not have yet."),
-		code(indent+"- rattler-build build --recipe-dir recipes --skip-existing=all -c ", shell(w.URL+"/"+w.Channel), " -c conda-forge"),
-		comment(indent + "# Publishes it; nothing to publish is no error."),
-		code(indent + "- mkdir -p output"),
-		code(indent + "- find output -maxdepth 2 -name '*.conda' -exec"),
-		code(indent+"  rattler-build upload prefix --url ", shell(w.URL), " --channel ", shell(w.Channel), " --skip-existing {} +"),
 	}
+	if w.Private {
+		list = append(list, comment(indent+"# "+show(w.Channel)+" is private: who may publish there may read it, for 30 minutes. Nothing is stored."), code(indent+"- |"))
+		list = append(list, indented(indent+"  ", w.login("$"+readVariable))...)
+	}
+	return append(list,
+		comment(indent+"# Builds what the channel does not have yet."),
+		code(indent+"- rattler-build build --recipe-dir recipes --skip-existing=all -c ", shell(w.URL+"/"+w.Channel), " -c conda-forge"),
+		comment(indent+"# Publishes it; nothing to publish is no error."),
+		code(indent+"- mkdir -p output"),
+		code(indent+"- find output -maxdepth 2 -name '*.conda' -exec"),
+		code(indent+"  rattler-build upload prefix --url ", shell(w.URL), " --channel ", shell(w.Channel), " --skip-existing {} +"),
+	)
 }
