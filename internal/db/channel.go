@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"sluice/internal/access"
 	"sluice/internal/audit"
@@ -133,30 +134,36 @@ func (db *DB) Members(ctx context.Context, channelID int64) ([]channel.Member, e
 
 // SetMember implements channel.Store.
 func (db *DB) SetMember(ctx context.Context, channelID int64, name string, r channel.Role, e audit.Event) error {
-	return db.changeMember(ctx, channelID, name, e, func(tx *sql.Tx, account int64) error {
+	return db.changeMember(ctx, channelID, name, &e, func(tx *sql.Tx, account int64) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO member (channel_id, account_id, role) VALUES ($1, $2, $3)
 			ON CONFLICT (channel_id, account_id) DO UPDATE SET role = excluded.role`, channelID, account, string(r))
 		return err
 	})
 }
 
-// RemoveMember implements channel.Store.
+// RemoveMember implements channel.Store. The publishers that somebody made stay when they go, so the event names them.
 func (db *DB) RemoveMember(ctx context.Context, channelID int64, name string, e audit.Event) error {
-	return db.changeMember(ctx, channelID, name, e, func(tx *sql.Tx, account int64) error {
+	said := e.Sentence // a transaction that runs again begins with it
+	return db.changeMember(ctx, channelID, name, &e, func(tx *sql.Tx, account int64) error {
 		res, err := tx.ExecContext(ctx, `DELETE FROM member WHERE channel_id = $1 AND account_id = $2`, channelID, account)
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n > 0 {
+		if err := oneRow(res, err, fault.New(fault.NotFound, "%s is not a member of this channel.", name)); err != nil {
 			return err
 		}
-		return fault.New(fault.NotFound, "%s is not a member of this channel.", name)
+		left, err := collect(ctx, tx, func(r *sql.Rows, id *string) error { return r.Scan(id) },
+			`SELECT CAST(id AS TEXT) FROM publisher WHERE channel_id = $1 AND created_by = $2 AND removed_us IS NULL ORDER BY id`, channelID, name)
+		if e.Sentence = said; len(left) > 0 {
+			e.Sentence = said + ", who added the trusted publishers " + strings.Join(left, ", ") + ": look whether they should stay"
+		}
+		return err
 	})
 }
 
 // changeMember runs change for the named account, and undoes it when no owner would be left. The channel's
 // row is locked, so that two owners cannot leave at once.
-func (db *DB) changeMember(ctx context.Context, channelID int64, name string, e audit.Event, change func(tx *sql.Tx, account int64) error) error {
+func (db *DB) changeMember(ctx context.Context, channelID int64, name string, e *audit.Event, change func(tx *sql.Tx, account int64) error) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var id int64
 		if err := tx.QueryRowContext(ctx, `SELECT id FROM channel WHERE id = $1`+db.forUpdate, channelID).Scan(&id); err != nil {
@@ -178,6 +185,6 @@ func (db *DB) changeMember(ctx context.Context, channelID int64, name string, e 
 		if owners == 0 {
 			return fault.New(fault.Conflict, "This would leave the channel without an owner: make somebody else an owner first.")
 		}
-		return db.appendEvent(ctx, tx, e)
+		return db.appendEvent(ctx, tx, *e)
 	})
 }

@@ -270,3 +270,29 @@ func TestAPublisherIsKeptWhole(t *testing.T) {
 		}
 	})
 }
+
+// Row 87: the publishers of somebody who leaves stay, and whoever reads of it is told to look at them.
+func TestPublishersOfFormerMembers(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		f.addPublisher(t)
+		for _, name := range []string{"bob", "eve"} {
+			must(f.CreateUser(t.Context(), userNamed(name), "", noSetup, audit.Event{Kind: audit.AccountCreated}))(t)
+			if err := f.SetMember(t.Context(), f.channel.ID, name, channel.Owner, audit.Event{Kind: audit.MemberSet}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, want := range map[string]string{
+			"eve": "took eve out of channel forge",
+			"ann": "took ann out of channel forge, who added the trusted publishers 1: look whether they should stay",
+		} {
+			e := audit.Event{Kind: audit.MemberRemoved, ChannelID: f.channel.ID, Sentence: "took " + name + " out of channel forge"}
+			if err := f.RemoveMember(t.Context(), f.channel.ID, name, e); err != nil {
+				t.Fatal(err)
+			}
+			got := must(f.Events(t.Context(), audit.Query{ChannelID: f.channel.ID, Kinds: []audit.Kind{audit.MemberRemoved}, Limit: 1}))(t)
+			if len(got) != 1 || got[0].Sentence != want {
+				t.Errorf("%s: %+v, want %q", name, got, want)
+			}
+		}
+	})
+}
