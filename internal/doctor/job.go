@@ -14,6 +14,7 @@ import (
 
 	"sluice/internal/cijob"
 	"sluice/internal/remote"
+	"sluice/internal/trust/provider"
 )
 
 // job looks, inside a CI job, whether it can have an identity token that the server takes. The services are told
@@ -76,23 +77,9 @@ func mayAsk(getenv func(string) string) (Finding, bool) {
 		"Give the job, or the workflow, the lines: permissions: { id-token: write, contents: read }. A reusable workflow needs them in its caller, too; runs for pull requests from forks never get them"), false
 }
 
-// gitlabVariable is the name of the variable in which clients look for the identity token of a GitLab job.
-func gitlabVariable(audience string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z':
-			return r - 'a' + 'A'
-		case 'A' <= r && r <= 'Z' || '0' <= r && r <= '9':
-			return r
-		default:
-			return '_'
-		}
-	}, audience) + "_ID_TOKEN"
-}
-
 // gitlab looks at the identity token that GitLab put into the job's environment.
 func gitlab(getenv func(string) string, audience string, said *about, now time.Time) Finding {
-	name := gitlabVariable(audience)
+	name := provider.GitLabVariable(audience)
 	jwt := getenv(name)
 	if jwt == "" {
 		return fail(jobCheck, "the variable "+name+" is not set", fmt.Sprintf("Give the job the lines: id_tokens: { %s: { aud: %s } }", name, audience))

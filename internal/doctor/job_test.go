@@ -162,15 +162,3 @@ func listenAs(t *testing.T, kind standin.Kind) *standin.Service {
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
-
-// As rattler_upload makes it.
-func TestGitLabVariable(t *testing.T) {
-	t.Parallel()
-	for audience, want := range map[string]string{
-		"conda.example.com": "CONDA_EXAMPLE_COM_ID_TOKEN", "xn--conda-9.example.com": "XN__CONDA_9_EXAMPLE_COM_ID_TOKEN", "localhost": "LOCALHOST_ID_TOKEN",
-	} {
-		if got := gitlabVariable(audience); got != want {
-			t.Errorf("%s: %s, want %s", audience, got, want)
-		}
-	}
-}

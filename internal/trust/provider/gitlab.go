@@ -70,16 +70,21 @@ var gitlabRisky = map[string]string{
 // gitlabOwnCode are the sources whose pipelines run the project's own code, on whatever server.
 var gitlabOwnCode = append(slices.Clone(gitlabEvents), "pipeline", "trigger", "chat")
 
-// gitlabAudience names the variable that clients read the token from: the host in capitals, with "_" for what is
-// neither letter nor digit.
+// gitlabAudience is the line of a job that has GitLab make a token for the audience.
 func gitlabAudience(audience string) string {
+	return "Put it into the job: id_tokens: {" + GitLabVariable(audience) + ": {aud: " + audience + "}}"
+}
+
+// GitLabVariable is where clients look for a GitLab job's token with that audience (ambient-id 0.0.11): the audience in
+// capitals, with "_" for what is neither letter nor digit, and "_ID_TOKEN".
+func GitLabVariable(audience string) string {
 	variable := []byte(strings.ToUpper(audience) + "_ID_TOKEN")
 	for i, c := range variable {
 		if !alnum(c) {
 			variable[i] = '_'
 		}
 	}
-	return "Put it into the job: id_tokens: {" + string(variable) + ": {aud: " + audience + "}}"
+	return string(variable)
 }
 
 // untoldFork stands for the project that may be a fork, where the server is too old to tell.

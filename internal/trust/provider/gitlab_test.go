@@ -453,3 +453,15 @@ func FuzzGitLabNormalise(f *testing.F) {
 		checkNormalise(t, gitlab{}, Rule{Issuer: "https://gitlab.acme.dev/gitlab", Owner: owner, Repository: repository, Workflow: workflow, Conditions: Conditions{Environment: environment}})
 	})
 }
+
+// As rattler_upload makes it.
+func TestGitLabVariable(t *testing.T) {
+	t.Parallel()
+	for audience, want := range map[string]string{
+		"conda.example.com": "CONDA_EXAMPLE_COM_ID_TOKEN", "xn--conda-9.example.com": "XN__CONDA_9_EXAMPLE_COM_ID_TOKEN", "localhost": "LOCALHOST_ID_TOKEN",
+	} {
+		if got := GitLabVariable(audience); got != want {
+			t.Errorf("%s: %s, want %s", audience, got, want)
+		}
+	}
+}

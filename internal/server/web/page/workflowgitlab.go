@@ -1,6 +1,6 @@
 package page
 
-import "strings"
+import "sluice/internal/trust/provider"
 
 // gitlab is a CI file of GitLab. The job's variable bears the server's host in its name: rattler-build asks for that.
 func (w Workflow) gitlab() []line {
@@ -17,7 +17,7 @@ func (w Workflow) gitlab() []line {
 	}
 	list = append(list,
 		code("  id_tokens:"),
-		line{spans: []span{words("    "), {text: idTokenName(host) + ":", style: accent}, {text: "   # lets the job say who it is", style: remark}}},
+		line{spans: []span{words("    "), {text: provider.GitLabVariable(host) + ":", style: accent}, {text: "   # lets the job say who it is", style: remark}}},
 		code("      aud: ", scalar(host)),
 	)
 	if w.Private {
@@ -28,19 +28,6 @@ func (w Workflow) gitlab() []line {
 
 // readVariable is where the job finds the identity token for reading. Each is taken once, so publishing needs another.
 const readVariable = "READ_ID_TOKEN"
-
-// idTokenName is the variable in which rattler-build looks for GitLab's token for a host.
-func idTokenName(host string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z':
-			return r - 'a' + 'A'
-		case 'A' <= r && r <= 'Z' || '0' <= r && r <= '9':
-			return r
-		}
-		return '_'
-	}, host) + "_ID_TOKEN"
-}
 
 // scripts install rattler-build, build what the channel does not have yet, and publish it, as items of a YAML list.
 func (w Workflow) scripts(head, indent string) []line {

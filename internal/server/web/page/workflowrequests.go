@@ -1,5 +1,7 @@
 package page
 
+import "sluice/internal/trust/provider"
+
 // requests are the three requests of trusted publishing as a shell script, for jobs of any service.
 func (w Workflow) requests() []line {
 	list := []line{
@@ -41,7 +43,7 @@ func (w Workflow) identity() []line {
 	case "gitlab":
 		return []line{
 			comment("# The job's id_tokens give it, with aud: " + host + "."),
-			code(`identity="$` + idTokenName(host) + `"`),
+			code(`identity="$` + provider.GitLabVariable(host) + `"`),
 		}
 	case "buildkite":
 		return []line{code("identity=$(buildkite-agent oidc request-token --audience ", shell(host), ")")}
