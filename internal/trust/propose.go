@@ -88,11 +88,11 @@ func (p Publisher) Moved(run Provenance) (Publisher, error) {
 // Narrowed is the publisher with every condition that its last run fulfilled and its service tells. ok is false
 // when nothing would change, or no run has used it yet.
 func (p Publisher) Narrowed() (narrow Publisher, ok bool) {
-	service, known := provider.ByName(p.Provider)
-	if !known || p.Pending() {
+	if p.Pending() {
 		return p, false
 	}
-	t, run, before := service.Traits(), p.LastRun, p
+	t, _ := p.service()
+	run, before := p.LastRun, p
 	if p.Environment == "" && t.Environments {
 		p.Environment = run.Environment
 	}

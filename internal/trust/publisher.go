@@ -97,13 +97,22 @@ func day(t time.Time) string { return t.UTC().Format("2 Jan 2006") }
 // lower-casing differs from dialect to dialect.
 func RepositoryKey(fullName string) string { return foldASCII(fullName) }
 
+// service is what tokens of the publisher's service tell. Of a service that its operator describes only the
+// configuration knows; what its last run told is what can be said here. known is false then.
+func (p Publisher) service() (t provider.Traits, known bool) {
+	if service, ok := provider.ByName(p.Provider); ok {
+		return service.Traits(), true
+	}
+	t = provider.Traits{Environments: p.LastRun.Environment != "", Refs: p.LastRun.Ref != ""}
+	if p.LastRun.Event != "" {
+		t.Events = []string{p.LastRun.Event}
+	}
+	return t, false
+}
+
 // Weak says why more runs than meant could use the publisher, as a sentence, or "" when it is narrow enough.
 func (p Publisher) Weak() string {
-	t := provider.Traits{}
-	service, known := provider.ByName(p.Provider)
-	if known {
-		t = service.Traits()
-	}
+	t, known := p.service()
 	for _, event := range p.Events {
 		if t.Risky[event] != "" {
 			return "Runs of " + event + " can publish, which strangers or unreviewed code can start."

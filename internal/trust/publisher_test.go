@@ -187,3 +187,23 @@ func TestNewIssuer(t *testing.T) {
 		})
 	}
 }
+
+// Of a service that only the operator knows, the last run says what its tokens tell.
+func TestPublishersOfDescribedServices(t *testing.T) {
+	t.Parallel()
+	p := Publisher{Rule: Rule{Provider: "jenkins", Issuer: "https://ci.acme.dev", Repository: "forge"}, Scope: Scope{Right: Publish}}
+	if got := p.Weak(); got != "" {
+		t.Errorf("before its first run: %q", got)
+	}
+	if _, ok := p.Narrowed(); ok {
+		t.Error("narrowed without a run")
+	}
+	p.LastUsedAt, p.LastRun = time.Unix(1_800_000_000, 0), Provenance{Provider: "jenkins", Ref: "refs/heads/main", Event: "scm"}
+	if got := p.Weak(); got != "Any branch can publish, because no ref is named." {
+		t.Errorf("after it: %q", got)
+	}
+	narrow, ok := p.Narrowed()
+	if d := cmp.Diff(Conditions{Refs: []string{"refs/heads/main"}, Events: []string{"scm"}}, narrow.Conditions); !ok || d != "" || narrow.Weak() != "" {
+		t.Errorf("narrowed: %v %s %q", ok, d, narrow.Weak())
+	}
+}
