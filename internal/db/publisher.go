@@ -96,8 +96,8 @@ func (db *DB) Candidates(ctx context.Context, c trust.Candidate) ([]trust.Publis
 	const query = from + `p.any_repository = 0 AND p.repository_fold = $2
 		UNION ALL ` + from + `p.any_repository = 0 AND p.repository_id = $3 AND p.repository_fold <> $2
 		UNION ALL ` + from + `p.any_repository = 1 AND p.owner_fold = $4
-		UNION ALL ` + from + `p.any_repository = 1 AND p.owner_id = $5 AND p.owner_fold <> $4 ORDER BY 1`
-	return collect(ctx, db.reader, scanPublisher, query, c.Issuer, c.RepositoryKey, c.RepositoryID, c.OwnerKey, c.OwnerID)
+		UNION ALL ` + from + `p.any_repository = 1 AND p.owner_id = $5 AND p.owner_fold <> $4 ORDER BY 1 LIMIT $6`
+	return collect(ctx, db.reader, scanPublisher, query, c.Issuer, c.RepositoryKey, c.RepositoryID, c.OwnerKey, c.OwnerID, trust.MaxCandidates)
 }
 
 // Publishers implements trust.PublisherStore.

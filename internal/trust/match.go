@@ -3,6 +3,7 @@ package trust
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -33,7 +34,7 @@ func (x *Exchange) match(ctx context.Context, a *attempt) ([]Grant, error) {
 	}
 	a.near = near(cs)
 	var grants []Grant
-	for _, c := range cs {
+	for _, c := range x.bounded(ctx, a, cs) {
 		if c.granted() {
 			grants = append(grants, Grant{PublisherID: c.ID, PublisherVersion: c.Version, ChannelID: c.ChannelID, Channel: c.Channel,
 				Packages: c.names, Right: c.Right, Subdirs: c.Subdirs, NewNames: c.NewNames, PerRun: c.PerRun})
@@ -43,6 +44,32 @@ func (x *Exchange) match(ctx context.Context, a *attempt) ([]Grant, error) {
 		return nil, x.explain(a.run, cs)
 	}
 	return grants, nil
+}
+
+// Bounds of what one exchange touches. Everybody who may make channels can name any repository in them, so a
+// stranger's publishers must neither make a repository's exchanges dear nor push its own publishers out: where there are
+// too many, the oldest count.
+const (
+	// MaxCandidates is how many publishers Store.Candidates returns at most, by ascending ID.
+	MaxCandidates = 1000
+	maxGrants     = 200
+	maxNear       = maxGrants
+)
+
+// bounded leaves out the youngest of too many publishers that let the run in.
+func (x *Exchange) bounded(ctx context.Context, a *attempt, cs []comparison) []comparison {
+	var ids []int64
+	for _, c := range cs {
+		if c.granted() {
+			ids = append(ids, c.ID)
+		}
+	}
+	if len(ids) <= maxGrants {
+		return cs
+	}
+	slices.Sort(ids)
+	x.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "more publishers than a token can hold", append(a.attrs(), slog.Int("publishers", len(ids)), slog.Int("held", maxGrants))...)
+	return slices.DeleteFunc(slices.Clone(cs), func(c comparison) bool { return c.ID > ids[maxGrants-1] })
 }
 
 // compare holds the run against every publisher that may mean its repository, the nearest first.
@@ -118,6 +145,7 @@ func (c comparison) breadth() int {
 }
 
 func near(cs []comparison) []Near {
+	cs = cs[:min(len(cs), maxNear)]
 	out := make([]Near, len(cs))
 	for i, c := range cs {
 		out[i] = Near{PublisherID: c.ID, ChannelID: c.ChannelID, Proven: c.Proven, Points: c.Points}

@@ -345,3 +345,33 @@ func TestPublishTokenEnds(t *testing.T) {
 		t.Errorf("grant %+v, %v", g, err)
 	}
 }
+
+// However many channels name a repository, the publishers that were there first count, and an exchange stays cheap.
+func TestManyPublishersOfOneRepository(t *testing.T) {
+	t.Parallel()
+	w := shared(t)
+	for i := range maxGrants + 50 {
+		w.add(func(p *Publisher) {
+			p.ChannelID = int64(1000 + i)
+		})
+	}
+	w.add(func(p *Publisher) { p.ChannelID, p.Refs = 5000, []string{"refs/heads/main"} }) // and a narrower one
+	_, pt := w.mustPass(w.sign(w.claims()))
+	if len(pt.Grants) != maxGrants {
+		t.Fatalf("%d grants, want %d", len(pt.Grants), maxGrants)
+	}
+	for _, g := range pt.Grants {
+		if g.PublisherID > maxGrants {
+			t.Errorf("publisher %d took the place of an older one", g.PublisherID)
+		}
+	}
+	if !strings.Contains(w.log.String(), "more publishers than a token can hold") {
+		t.Error("the log does not say so")
+	}
+	claims := w.claims()
+	claims["workflow_ref"] = "acme/forge/.github/workflows/x.yml@refs/heads/main"
+	w.mustRefuse(w.sign(claims), fault.WorkflowMismatch, "x.yml")
+	if n := len(w.store.refusals[0].Near); n != maxNear {
+		t.Errorf("a refusal is told to %d publishers' channels", n)
+	}
+}

@@ -18,7 +18,7 @@ var ErrStale = errors.New("a publisher changed since it was matched")
 type Store interface {
 	// Candidates returns the publishers of the issuer, in any channel, that c may be a run of, by ascending ID: those
 	// whose repository has the key or the pinned id, and those that mean every repository of the owner. Publishers
-	// that are switched off or past their end are among them, removed ones are not.
+	// that are switched off or past their end are among them, removed ones are not. At most MaxCandidates.
 	Candidates(ctx context.Context, c Candidate) ([]Publisher, error)
 
 	// Mint stores a publish token with its grants and returns its ID. In the same transaction it marks the
