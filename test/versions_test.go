@@ -53,11 +53,12 @@ func TestVersionOrder(t *testing.T) {
 }
 
 // Versions that rattler orders in a way of its own. We keep to CEP 33, as conda does: a '_' at the end belongs
-// to the letters before it, so that 1a comes before 1a_; for rattler it comes after. What runs in browsers is
-// an older rattler, which also takes "devel" for "dev" and more.
+// to the letters before it, so that 1a comes before 1a_; for rattler it comes after. A '-' at the end, which no
+// package's version can have, is left to each. What runs in browsers is an older rattler, which also takes "devel" for
+// "dev" and more.
 var (
-	ownOfRattler  = regexp.MustCompile(`(?i)[a-z]_(\+|$)`)
-	ownOfBrowsers = regexp.MustCompile(`(?i)[a-z]_(\+|$)|(dev|post)[a-z]`)
+	ownOfRattler  = regexp.MustCompile(`(?i)([a-z]_|-)(\+|$)`)
+	ownOfBrowsers = regexp.MustCompile(`(?i)([a-z]_|-)(\+|$)|(dev|post)[a-z]`)
 )
 
 // wantOrder compares all with all, except those that the client orders in a way of its own.
