@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"sluice/internal/conda"
@@ -114,7 +115,7 @@ func (x *Exchange) compareOne(p provider.Provider, pub Publisher, run Provenance
 			Want: "a name that a package can have", Hint: "No package can be named after this repository"})
 	}
 	if code, why := pub.End(now); code != "" {
-		c.end = refuse(code, "Publisher is off", "the run fits publisher "+number(pub.ID)+" of channel "+pub.Channel.String()+", which "+why,
+		c.end = refuse(code, "Publisher is off", "the run fits publisher "+strconv.FormatInt(pub.ID, 10)+" of channel "+pub.Channel.String()+", which "+why,
 			"An owner of the channel switches it on again at "+x.address(pub))
 	}
 	return c

@@ -44,8 +44,8 @@ type Limits struct {
 	Names int64 `json:"names"`
 }
 
-// DefaultLimits are those of a publisher that names none. A forge of a hundred recipes for five platforms stays
-// below them.
+// DefaultLimits are those of a publisher that names none. A hundred recipes for five platforms fit into one run,
+// if at most fifty of their names are new to the channel.
 func DefaultLimits() Limits { return Limits{Files: 500, Bytes: 50 << 30, Names: 50} }
 
 // MaxLimits are the highest that an owner can set.
