@@ -27,6 +27,8 @@ type span struct {
 	stored bool
 	// rawLen and blockLen are those of the stored piece, members how many it had.
 	rawLen, blockLen, members int64
+	// block is the number of its block.
+	block int64
 }
 
 // rebuildPiece encodes the piece of s that the key falls into anew, from the members as they are now in the
@@ -63,9 +65,9 @@ func (c *change) rebuildPiece(ctx context.Context, s index.Series, key string) e
 
 func (c *change) span(ctx context.Context, s index.Series, key string) (span, error) {
 	at := span{next: afterAll}
-	err := c.tx.QueryRowContext(ctx, `SELECT first_key, raw_len, length(block), members FROM piece
+	err := c.tx.QueryRowContext(ctx, `SELECT first_key, raw_len, block_len, members, block_id FROM piece
 		WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND series = $4 AND first_key <= $5 ORDER BY first_key DESC LIMIT 1`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), key).Scan(&at.first, &at.rawLen, &at.blockLen, &at.members)
+		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), key).Scan(&at.first, &at.rawLen, &at.blockLen, &at.members, &at.block)
 	if errors.Is(err, sql.ErrNoRows) {
 		return at, nil // the first piece of the series
 	} else if err != nil {
@@ -119,6 +121,9 @@ func (c *change) dropPiece(ctx context.Context, s index.Series, at span) error {
 	if err != nil {
 		return fmt.Errorf("drop piece: %w", err)
 	}
+	if _, err := c.tx.ExecContext(ctx, `INSERT INTO dropped_block (id, at_us) VALUES ($1, $2)`, at.block, micros(c.gen.CommittedAt)); err != nil {
+		return fmt.Errorf("drop block: %w", err)
+	}
 	return c.total(ctx, s, -1, -at.members, -at.rawLen, -at.blockLen)
 }
 
@@ -129,9 +134,13 @@ func (c *change) writePiece(ctx context.Context, s index.Series, first string, m
 	}
 	raw := bytes.Join(parts, []byte(s.Separator()))
 	block := c.db.encoder.Compress(raw)
-	_, err := c.tx.ExecContext(ctx, `INSERT INTO piece (channel_id, label, subdir, series, first_key, generation, members, raw_len, block)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), first, c.gen.Number, len(members), len(raw), block)
+	var id int64
+	if err := c.tx.QueryRowContext(ctx, `INSERT INTO block (channel_id, bytes) VALUES ($1, $2) RETURNING id`, c.place.ChannelID, block).Scan(&id); err != nil {
+		return fmt.Errorf("write block: %w", err)
+	}
+	_, err := c.tx.ExecContext(ctx, `INSERT INTO piece (channel_id, label, subdir, series, first_key, generation, members, raw_len, block_len, block_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), first, c.gen.Number, len(members), len(raw), len(block), id)
 	if err != nil {
 		return fmt.Errorf("write piece: %w", err)
 	}

@@ -275,7 +275,7 @@ type Located struct {
 func (db *DB) Locate(ctx context.Context, p index.Place, f conda.Filename) (Located, error) {
 	var l Located
 	var sum []byte
-	series, _ := index.SeriesOf(f)
+	series, _ := index.SeriesOf(f, false)
 	err := db.reader.QueryRowContext(ctx, `SELECT a.sha256, a.size, r.indexed_us FROM record r JOIN artifact a ON a.id = r.artifact_id
 		WHERE r.channel_id = $1 AND r.label = $2 AND r.subdir = $3 AND r.series = $4 AND r.filename = $5`,
 		p.ChannelID, p.Label.String(), p.Subdir.String(), string(series), f.String()).Scan(&sum, &l.Size, when{&l.At})

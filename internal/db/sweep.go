@@ -13,6 +13,10 @@ import (
 // whatever the headers say; twice that leaves room for a night's sleep.
 const ShardGrace = 48 * time.Hour
 
+// BlockGrace is how long the block of a piece is kept that was made anew: whoever downloads a file of an older
+// generation reads on. The slowest download of a large index takes minutes.
+const BlockGrace = time.Hour
+
 // tokenGrace is how long an ended publish token is kept, so that a late request still reads why it was refused.
 const tokenGrace = 7 * 24 * time.Hour
 
@@ -35,6 +39,8 @@ func (db *DB) Sweep(ctx context.Context) (rows int64, err error) {
 			{`DELETE FROM publish_token WHERE expires_us < $1`, now.Add(-tokenGrace)},
 			{`DELETE FROM run_use WHERE last_us < $1`, now.Add(-runGrace)},
 			{`DELETE FROM shard WHERE superseded_us < $1`, now.Add(-ShardGrace)},
+			{`DELETE FROM block WHERE id IN (SELECT id FROM dropped_block WHERE at_us < $1)`, now.Add(-BlockGrace)},
+			{`DELETE FROM dropped_block WHERE at_us < $1`, now.Add(-BlockGrace)},
 			{`DELETE FROM outbox WHERE sent_us < $1`, now.Add(-mail.OnceIn)},
 			{`DELETE FROM outbox WHERE sent_us IS NULL AND created_us < $1`, now.Add(-mail.Keep)},
 		} {

@@ -13,6 +13,7 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/channel"
 	"sluice/internal/conda"
+	"sluice/internal/db"
 	"sluice/internal/fault"
 	"sluice/internal/token"
 	"sluice/internal/trust"
@@ -248,6 +249,11 @@ func TestSweepKeepsWhatCouldStillMatter(t *testing.T) {
 		f.clock.advance(11 * time.Minute)
 		if n := must(f.Sweep(t.Context()))(t); n != 1 {
 			t.Errorf("%d rows swept after the identity token's end, want 1", n)
+		}
+		f.clock.advance(db.BlockGrace)
+		const blocks = 3 // of records, run_exports and shards, made anew by the second one
+		if n := must(f.Sweep(t.Context()))(t); n != 2*blocks {
+			t.Errorf("%d rows swept after the grace of blocks, want %d", n, 2*blocks)
 		}
 		f.clock.advance(48 * time.Hour)
 		if n := must(f.Sweep(t.Context()))(t); n != 1 {

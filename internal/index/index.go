@@ -36,10 +36,22 @@ const (
 	TarBz2RunExports Series = "run_exports.packages"
 	CondaRunExports  Series = "run_exports.packages.conda"
 	Shards           Series = "shards"
+	// TarBz2V3 and CondaV3 hold the records that only readers of revision 3 may see (CEP 48). Their keys are file
+	// names, their members are keyed by the stem.
+	TarBz2V3 Series = "v3.tar.bz2"
+	CondaV3  Series = "v3.conda"
+	// Removed holds the names of the files that are yanked.
+	Removed Series = "removed"
 )
 
-// SeriesOf returns the series that list a file: its records and its run_exports.
-func SeriesOf(f conda.Filename) (records, runExports Series) {
+// SeriesOf returns the series that list a file: its records, which need revision 3 or not, and its run_exports.
+func SeriesOf(f conda.Filename, v3 bool) (records, runExports Series) {
+	if v3 && f.Ext() == ".conda" {
+		return CondaV3, CondaRunExports
+	}
+	if v3 {
+		return TarBz2V3, TarBz2RunExports
+	}
 	if f.Ext() == ".conda" {
 		return Conda, CondaRunExports
 	}
