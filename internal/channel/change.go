@@ -14,6 +14,8 @@ type Revision struct {
 	Visibility    *Visibility
 	Description   *string
 	PublisherOnly *bool
+	Replaceable   *bool
+	RefuseV3      *bool
 }
 
 // Change revises a channel that was read as c, and returns what it became. Nothing is written where nothing
@@ -37,7 +39,15 @@ func (s *Channels) Change(ctx context.Context, by audit.Actor, c Channel, r Revi
 	}
 	if r.PublisherOnly != nil && *r.PublisherOnly != c.PublisherOnly {
 		after.PublisherOnly = *r.PublisherOnly
-		what = append(what, uploadWords(after.PublisherOnly))
+		what = append(what, either(after.PublisherOnly, "it takes uploads from trusted publishers only", "it takes uploads with API tokens, too"))
+	}
+	if r.Replaceable != nil && *r.Replaceable != c.Replaceable {
+		after.Replaceable = *r.Replaceable
+		what = append(what, either(after.Replaceable, "published files can be replaced by force", "published files cannot be replaced"))
+	}
+	if r.RefuseV3 != nil && *r.RefuseV3 != c.RefuseV3 {
+		after.RefuseV3 = *r.RefuseV3
+		what = append(what, either(after.RefuseV3, "it refuses packages that need repodata of revision 3", "it takes packages that need repodata of revision 3"))
 	}
 	if len(what) == 0 {
 		return c, nil
@@ -54,11 +64,11 @@ func (s *Channels) SetPublisherOnly(ctx context.Context, by audit.Actor, c Chann
 	return s.Change(ctx, by, c, Revision{PublisherOnly: &on})
 }
 
-func uploadWords(publisherOnly bool) string {
-	if publisherOnly {
-		return "it takes uploads from trusted publishers only"
+func either(on bool, yes, no string) string {
+	if on {
+		return yes
 	}
-	return "it takes uploads with API tokens, too"
+	return no
 }
 
 func checkDescription(s string) error {

@@ -41,7 +41,11 @@ type Channel struct {
 	Description string
 	// PublisherOnly refuses uploads with API tokens: only trusted publishers bring packages.
 	PublisherOnly bool
-	CreatedAt     time.Time
+	// Replaceable lets a published file be replaced by force.
+	Replaceable bool
+	// RefuseV3 refuses packages that only readers of repodata revision 3 can use (CEP 48).
+	RefuseV3  bool
+	CreatedAt time.Time
 	// CreatedBy is the name of the account that made it.
 	CreatedBy string
 }

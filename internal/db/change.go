@@ -1,10 +1,14 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"sluice/internal/channel"
@@ -13,17 +17,27 @@ import (
 	"sluice/internal/index"
 )
 
-// change is one place's index in the middle of a transaction: its next generation is being written.
+// change is one place's index in the middle of a transaction. Rows of table record are changed first, each change
+// noted; write then makes the pieces and shards that they fall into, each once, and raises the generation, or does
+// nothing where nothing changed.
 type change struct {
 	db    *DB
 	tx    *sql.Tx
 	place index.Place
-	gen   index.Generation
+	// gen is the generation that is being made.
+	gen index.Generation
+	old index.Generation
+	// what names all changes, for the chain.
+	what []string
+	// keys are the members that came, went or became others.
+	keys map[index.Series]map[string]bool
+	// names are the package names whose shards are made anew.
+	names map[string]bool
 }
 
-// raise locks the generation of a place and begins the next one. Everything that changes what a place lists
-// goes through here first, so that changes of one place stand in a line. what names the change.
-func (db *DB) raise(ctx context.Context, tx *sql.Tx, ch channel.Channel, p index.Place, what string) (*change, error) {
+// begin locks the generation of a place. Everything that changes what a place lists goes through here first, so that
+// changes of one place stand in a line.
+func (db *DB) begin(ctx context.Context, tx *sql.Tx, ch channel.Channel, p index.Place) (*change, error) {
 	first := index.First(p, ch.CreatedAt)
 	_, err := tx.ExecContext(ctx, `INSERT INTO generation (channel_id, label, subdir, number, chain, committed_us) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (channel_id, label, subdir) DO NOTHING`,
@@ -39,78 +53,198 @@ func (db *DB) raise(ctx context.Context, tx *sql.Tx, ch channel.Channel, p index
 	if !now.After(g.CommittedAt) { // a clock that was set back must not make an older Last-Modified
 		now = g.CommittedAt.Add(time.Microsecond)
 	}
-	next := g.Next(now, what)
-	_, err = tx.ExecContext(ctx, `UPDATE generation SET number = $4, chain = $5, committed_us = $6 WHERE channel_id = $1 AND label = $2 AND subdir = $3`,
-		p.ChannelID, p.Label.String(), p.Subdir.String(), next.Number, next.Chain[:], micros(next.CommittedAt))
-	if err != nil {
-		return nil, fmt.Errorf("raise generation: %w", err)
-	}
-	return &change{db: db, tx: tx, place: p, gen: next}, nil
+	return &change{
+		db: db, tx: tx, place: p, old: g, gen: index.Generation{Number: g.Number + 1, CommittedAt: now},
+		keys: map[index.Series]map[string]bool{}, names: map[string]bool{},
+	}, nil
 }
 
-// list adds an artifact to the place: its record, the pieces that it falls into, its name's shard. The cost
-// follows from the sizes of one piece and one shard, not from that of the channel.
-func (c *change) list(ctx context.Context, artifactID int64, f conda.Filename, r conda.Record, re conda.RunExports) error {
-	records, runExports := index.SeriesOf(f, false)
-	r.IndexedMS = c.gen.CommittedAt.UnixMilli()
-	_, err := c.tx.ExecContext(ctx, `INSERT INTO record (channel_id, label, subdir, series, filename, name, artifact_id, indexed_us, generation, member, shard_member, run_exports)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(records), f.String(), r.Name, artifactID, micros(c.gen.CommittedAt), c.gen.Number,
-		repodata.Member(f, r), repodata.ShardMember(f, r, re), repodata.RunExportsMember(f, re))
+// note marks what shows a file, whose record changed: its members, its name's shard, and that name in the shard index.
+func (c *change) note(what string, f conda.Filename, name string, series ...index.Series) {
+	c.what = append(c.what, what+" "+f.String())
+	for _, s := range series {
+		c.touch(s, f.String())
+	}
+	c.names[name] = true
+	c.touch(index.Shards, name)
+}
+
+func (c *change) touch(s index.Series, key string) {
+	if c.keys[s] == nil {
+		c.keys[s] = map[string]bool{}
+	}
+	c.keys[s][key] = true
+}
+
+// write makes what was noted, and the next generation of it. The cost follows from the sizes of the pieces and
+// shards that are touched, not from that of the channel.
+func (c *change) write(ctx context.Context) error {
+	if len(c.what) == 0 {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.names)) {
+		if err := c.rebuildShard(ctx, name); err != nil {
+			return err
+		}
+		if err := c.staleChannelData(ctx, name); err != nil {
+			return err
+		}
+	}
+	for _, s := range slices.Sorted(maps.Keys(c.keys)) {
+		if err := c.rebuildPieces(ctx, s, slices.Sorted(maps.Keys(c.keys[s]))); err != nil {
+			return err
+		}
+	}
+	c.gen = c.old.Next(c.gen.CommittedAt, strings.Join(c.what, "\n"))
+	_, err := c.tx.ExecContext(ctx, `UPDATE generation SET number = $4, chain = $5, committed_us = $6 WHERE channel_id = $1 AND label = $2 AND subdir = $3`,
+		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), c.gen.Number, c.gen.Chain[:], micros(c.gen.CommittedAt))
 	if err != nil {
-		return fmt.Errorf("list record: %w", err)
+		return fmt.Errorf("raise generation: %w", err)
 	}
-	if err := c.rebuildPiece(ctx, records, f.String()); err != nil {
-		return err
-	}
-	if err := c.rebuildPiece(ctx, runExports, f.String()); err != nil {
-		return err
-	}
-	if err := c.rebuildShard(ctx, r.Name); err != nil {
-		return err
-	}
-	return c.rebuildPiece(ctx, index.Shards, r.Name)
+	return nil
 }
 
 // rebuildShard writes the shard of a name anew from its records, and leaves the old one for clients that
 // hold an older index.
 func (c *change) rebuildShard(ctx context.Context, name string) error {
-	members := map[index.Series][][]byte{}
-	rows, err := c.tx.QueryContext(ctx, `SELECT series, shard_member FROM record
-		WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 ORDER BY series, filename`,
+	type row struct {
+		series   index.Series
+		filename string
+		shown    shown
+		member   []byte
+	}
+	rows, err := collect(ctx, c.tx, func(r *sql.Rows, v *row) error { return r.Scan(&v.series, &v.filename, &v.shown, &v.member) },
+		`SELECT series, filename, shown, shard_member FROM record
+		WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 AND shown > 0 ORDER BY series, filename`,
 		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), name)
 	if err != nil {
 		return fmt.Errorf("records of a shard: %w", err)
 	}
-	defer func() { _ = rows.Close() }() // rows.Err tells what matters
-	for rows.Next() {
-		var series index.Series
-		var m []byte
-		if err := rows.Scan(&series, &m); err != nil {
-			return fmt.Errorf("records of a shard: %w", err)
-		}
-		members[series] = append(members[series], m)
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("records of a shard: %w", err)
-	}
-	shard := c.db.encoder.Shard(members[index.TarBz2], members[index.Conda])
-	return c.replaceShard(ctx, name, shard)
-}
-
-func (c *change) replaceShard(ctx context.Context, name string, shard []byte) error {
-	_, err := c.tx.ExecContext(ctx, `UPDATE shard SET superseded_us = $5 WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 AND superseded_us IS NULL`,
+	_, err = c.tx.ExecContext(ctx, `UPDATE shard SET superseded_us = $5 WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 AND superseded_us IS NULL`,
 		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), name, micros(c.gen.CommittedAt))
 	if err != nil {
 		return fmt.Errorf("supersede shard: %w", err)
 	}
+	if len(rows) == 0 {
+		return nil
+	}
+	members := map[index.Series][][]byte{}
+	var removed []string
+	for _, r := range rows {
+		if r.shown == shownRemoved {
+			removed = append(removed, r.filename)
+		} else {
+			members[r.series] = append(members[r.series], r.member)
+		}
+	}
+	slices.Sort(removed)
+	return c.writeShard(ctx, name, c.db.encoder.Shard(repodata.ShardMembers{
+		TarBz2: members[index.TarBz2], Conda: members[index.Conda], TarBz2V3: members[index.TarBz2V3], CondaV3: members[index.CondaV3], Removed: removed,
+	}))
+}
+
+func (c *change) writeShard(ctx context.Context, name string, shard []byte) error {
 	sum := sha256.Sum256(shard)
 	// A shard that comes back, byte for byte, takes up its old row.
-	_, err = c.tx.ExecContext(ctx, `INSERT INTO shard (channel_id, label, subdir, sha256, name, generation, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	_, err := c.tx.ExecContext(ctx, `INSERT INTO shard (channel_id, label, subdir, sha256, name, generation, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (channel_id, label, subdir, sha256) DO UPDATE SET generation = excluded.generation, superseded_us = NULL`,
 		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), sum[:], name, c.gen.Number, shard)
 	if err != nil {
 		return fmt.Errorf("write shard: %w", err)
 	}
 	return nil
+}
+
+// staleChannelData marks a name's part of channeldata.json, which is made anew when somebody asks for it.
+func (c *change) staleChannelData(ctx context.Context, name string) error {
+	_, err := c.tx.ExecContext(ctx, `INSERT INTO channeldata (channel_id, label, name, stale, member) VALUES ($1, $2, $3, 1, $4)
+		ON CONFLICT (channel_id, label, name) DO UPDATE SET stale = 1 WHERE channeldata.stale = 0`, c.place.ChannelID, c.place.Label.String(), name, []byte{})
+	if err != nil {
+		return fmt.Errorf("mark channeldata: %w", err)
+	}
+	return nil
+}
+
+// changes are several places of one channel that change in one transaction.
+type changes struct {
+	db      *DB
+	tx      *sql.Tx
+	channel channel.Channel
+	at      map[index.Place]*change
+	// time is the time of all that the transaction does, once it was asked for.
+	time time.Time
+}
+
+// open locks the main index of every subdir, then the other labels that are asked for, always in the same order, so
+// that two transactions never wait for one another. Main comes first even where it does not change: whoever changes
+// an artifact of a subdir, in whatever labels, holds it.
+func (db *DB) open(ctx context.Context, tx *sql.Tx, ch channel.Channel, subdirs []conda.Subdir, labels []conda.Label) (*changes, error) {
+	cs := &changes{db: db, tx: tx, channel: ch, at: map[index.Place]*change{}}
+	subdirs = slices.Clone(subdirs)
+	slices.SortFunc(subdirs, func(a, b conda.Subdir) int { return cmp.Compare(a.String(), b.String()) })
+	subdirs = slices.Compact(subdirs)
+	for _, d := range subdirs {
+		if _, err := cs.place(ctx, conda.MainLabel(), d); err != nil {
+			return nil, err
+		}
+	}
+	labels = slices.Clone(labels)
+	slices.SortFunc(labels, func(a, b conda.Label) int { return cmp.Compare(a.String(), b.String()) })
+	for _, d := range subdirs {
+		for _, l := range labels {
+			if _, err := cs.place(ctx, l, d); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return cs, nil
+}
+
+// place returns the change of one label and subdir, and locks it where it is not yet.
+func (cs *changes) place(ctx context.Context, l conda.Label, d conda.Subdir) (*change, error) {
+	p := index.Place{ChannelID: cs.channel.ID, Label: l, Subdir: d}
+	if c := cs.at[p]; c != nil {
+		return c, nil
+	}
+	c, err := cs.db.begin(ctx, cs.tx, cs.channel, p)
+	if err != nil {
+		return nil, err
+	}
+	cs.at[p] = c
+	if c.gen.CommittedAt.Before(cs.time) {
+		c.gen.CommittedAt = cs.time
+	}
+	return c, nil
+}
+
+// now is the time of the transaction: the same in all of its places, and later than the last change of each that was
+// locked by then.
+func (cs *changes) now() time.Time {
+	if !cs.time.IsZero() {
+		return cs.time
+	}
+	for _, c := range cs.at {
+		if c.gen.CommittedAt.After(cs.time) {
+			cs.time = c.gen.CommittedAt
+		}
+	}
+	for _, c := range cs.at {
+		c.gen.CommittedAt = cs.time
+	}
+	return cs.time
+}
+
+// write writes every place that changed, and reports whether any did.
+func (cs *changes) write(ctx context.Context) (changed bool, err error) {
+	places := slices.SortedFunc(maps.Keys(cs.at), func(a, b index.Place) int {
+		return cmp.Or(cmp.Compare(a.Subdir.String(), b.Subdir.String()), cmp.Compare(a.Label.String(), b.Label.String()))
+	})
+	for _, p := range places {
+		c := cs.at[p]
+		changed = changed || len(c.what) > 0
+		if err := c.write(ctx); err != nil {
+			return false, err
+		}
+	}
+	return changed, nil
 }

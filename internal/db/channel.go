@@ -43,18 +43,19 @@ func (db *DB) ChangeChannel(ctx context.Context, before, after channel.Channel, 
 		} else if err != nil {
 			return fmt.Errorf("change channel: %w", err)
 		}
-		if row.Visibility != before.Visibility || row.Description != before.Description || row.PublisherOnly != before.PublisherOnly {
+		if row.Visibility != before.Visibility || row.Description != before.Description || row.PublisherOnly != before.PublisherOnly ||
+			row.Replaceable != before.Replaceable || row.RefuseV3 != before.RefuseV3 {
 			return fault.New(fault.Conflict, "Channel %s was changed meanwhile: look at it again.", before.Name)
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE channel SET visibility = $2, description = $3, publisher_only = $4 WHERE id = $1`,
-			after.ID, string(after.Visibility), after.Description, bit(after.PublisherOnly)); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE channel SET visibility = $2, description = $3, publisher_only = $4, replaceable = $5, refuse_v3 = $6 WHERE id = $1`,
+			after.ID, string(after.Visibility), after.Description, bit(after.PublisherOnly), bit(after.Replaceable), bit(after.RefuseV3)); err != nil {
 			return fmt.Errorf("change channel: %w", err)
 		}
 		return db.appendEvent(ctx, tx, e)
 	})
 }
 
-const channelColumns = `c.id, c.name, c.visibility, c.description, c.publisher_only, c.created_us, c.created_by`
+const channelColumns = `c.id, c.name, c.visibility, c.description, c.publisher_only, c.replaceable, c.refuse_v3, c.created_us, c.created_by`
 
 type channelRow struct {
 	channel.Channel
@@ -62,7 +63,7 @@ type channelRow struct {
 }
 
 func (r *channelRow) fields() []any {
-	return []any{&r.ID, &r.name, &r.Visibility, &r.Description, &r.PublisherOnly, when{&r.CreatedAt}, &r.CreatedBy}
+	return []any{&r.ID, &r.name, &r.Visibility, &r.Description, &r.PublisherOnly, &r.Replaceable, &r.RefuseV3, when{&r.CreatedAt}, &r.CreatedBy}
 }
 
 func (r *channelRow) channel() (c channel.Channel, err error) {

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -39,11 +40,11 @@ func (db *DB) publisherStillMay(ctx context.Context, tx *sql.Tx, c *publish.Comm
 // charge finds the first grant that the upload may use, and counts the upload against what one run may publish by
 // it. It leaves that grant alone in c.
 func (db *DB) charge(ctx context.Context, tx *sql.Tx, c *publish.Commit) error {
-	if c.Right.Publish == nil {
+	if c.Import != nil || c.Right.Publish == nil {
 		return nil
 	}
 	var one int
-	err := tx.QueryRowContext(ctx, `SELECT 1 FROM package WHERE channel_id = $1 AND name = $2`, c.Channel.ID, c.Record.Name).Scan(&one)
+	err := tx.QueryRowContext(ctx, `SELECT 1 FROM artifact WHERE channel_id = $1 AND name = $2 LIMIT 1`, c.Channel.ID, c.Record.Name).Scan(&one)
 	fresh := errors.Is(err, sql.ErrNoRows)
 	if err != nil && !fresh {
 		return fmt.Errorf("look for package: %w", err)
@@ -65,6 +66,39 @@ func (db *DB) charge(ctx context.Context, tx *sql.Tx, c *publish.Commit) error {
 	return first
 }
 
+// lockRuns locks what the runs of all uploads have published by all the publishers that cover them, in order: uploads
+// of two runs that come together in two subdirs must not wait for one another. The rows come first, so that there are
+// some to lock.
+func (db *DB) lockRuns(ctx context.Context, tx *sql.Tx, all []publish.Commit) error {
+	type use struct {
+		publisher int64
+		run       string
+	}
+	var uses []use
+	for _, c := range all {
+		if c.Import != nil || c.Right.Publish == nil {
+			continue
+		}
+		for _, g := range c.Grants {
+			uses = append(uses, use{g.PublisherID, c.Right.Publish.RunKey()})
+		}
+	}
+	slices.SortFunc(uses, func(a, b use) int { return cmp.Or(cmp.Compare(a.publisher, b.publisher), cmp.Compare(a.run, b.run)) })
+	for _, u := range slices.Compact(uses) {
+		_, err := tx.ExecContext(ctx, `INSERT INTO run_use (publisher_id, run, files, bytes, names, last_us) VALUES ($1, $2, 0, 0, 0, $3) ON CONFLICT (publisher_id, run) DO NOTHING`,
+			u.publisher, u.run, micros(db.now()))
+		if err != nil {
+			return fmt.Errorf("lock what a run uses: %w", err)
+		}
+		var files int64
+		err = tx.QueryRowContext(ctx, `SELECT files FROM run_use WHERE publisher_id = $1 AND run = $2`+db.forUpdate, u.publisher, u.run).Scan(&files)
+		if err != nil {
+			return fmt.Errorf("lock what a run uses: %w", err)
+		}
+	}
+	return nil
+}
+
 func (db *DB) chargeGrant(ctx context.Context, tx *sql.Tx, g trust.Grant, c publish.Commit, fresh bool) error {
 	if fresh {
 		if err := g.MayCreate(c.Record.Name); err != nil {
@@ -72,14 +106,8 @@ func (db *DB) chargeGrant(ctx context.Context, tx *sql.Tx, g trust.Grant, c publ
 		}
 	}
 	run := c.Right.Publish.RunKey()
-	// The row comes first, so that there is one to lock.
-	_, err := tx.ExecContext(ctx, `INSERT INTO run_use (publisher_id, run, files, bytes, names, last_us) VALUES ($1, $2, 0, 0, 0, $3) ON CONFLICT (publisher_id, run) DO NOTHING`,
-		g.PublisherID, run, micros(db.now()))
-	if err != nil {
-		return fmt.Errorf("count what a run uses: %w", err)
-	}
 	var used trust.Limits
-	err = tx.QueryRowContext(ctx, `SELECT files, bytes, names FROM run_use WHERE publisher_id = $1 AND run = $2`+db.forUpdate, g.PublisherID, run).
+	err := tx.QueryRowContext(ctx, `SELECT files, bytes, names FROM run_use WHERE publisher_id = $1 AND run = $2`, g.PublisherID, run).
 		Scan(&used.Files, &used.Bytes, &used.Names)
 	if err != nil {
 		return fmt.Errorf("count what a run uses: %w", err)

@@ -90,7 +90,7 @@ func (f *fixture) commit(t testing.TB, subdir, filename string, sum byte, depend
 	t.Helper()
 	name := must(conda.ParseFilename(filename))(t)
 	return publish.Commit{
-		Channel: f.channel, Label: conda.MainLabel(), File: name,
+		Channel: f.channel, Labels: []conda.Label{conda.MainLabel()}, File: name,
 		Record: conda.Record{
 			Name: name.Name(), Version: name.Version(), Build: name.Build(), Subdir: must(conda.ParseSubdir(subdir))(t),
 			Depends: depends, SHA256: [32]byte{sum}, MD5: [16]byte{sum}, Size: 100,
@@ -99,6 +99,15 @@ func (f *fixture) commit(t testing.TB, subdir, filename string, sum byte, depend
 		Right:    access.Right{User: &f.ann, APIToken: &f.token},
 		Event:    audit.Event{Kind: audit.Uploaded, ChannelID: f.channel.ID, Channel: "forge", Subject: subdir + "/" + filename, Facts: map[string]string{}},
 	}
+}
+
+// Publish publishes one artifact.
+func (f *fixture) Publish(ctx context.Context, c publish.Commit) (publish.Outcome, error) {
+	r, err := f.DB.Publish(ctx, []publish.Commit{c})
+	if err != nil {
+		return publish.Outcome{}, err
+	}
+	return r[0].Outcome, r[0].Err
 }
 
 func (f *fixture) publish(t testing.TB, c publish.Commit) publish.Outcome {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sluice/internal/conda/repodata"
 	"sluice/internal/index"
@@ -20,41 +21,70 @@ type keyed struct {
 // afterAll sorts after every key: names and file names hold no byte as high.
 const afterAll = "\x7f"
 
-// span is the keys that a piece covers: from first up to, and without, next.
-type span struct {
-	first, next string
-	// stored says that a piece with that first key is there already.
-	stored bool
-	// rawLen and blockLen are those of the stored piece, members how many it had.
+// stored is a piece as the database has it.
+type stored struct {
+	first                     string
 	rawLen, blockLen, members int64
 	// block is the number of its block.
 	block int64
 }
 
-// rebuildPiece encodes the piece of s that the key falls into anew, from the members as they are now in the
-// transaction, and cuts it where it has grown too large. Pieces beside it are not touched.
-func (c *change) rebuildPiece(ctx context.Context, s index.Series, key string) error {
-	at, err := c.span(ctx, s, key)
-	if err != nil {
-		return err
+// span is the keys that are made anew together: from first up to, and without, next, and the pieces that cover them
+// now, which may be none.
+type span struct {
+	first, next string
+	pieces      []stored
+}
+
+// rebuildPieces makes the pieces of s anew that the keys, in order, fall into, from the members as they are now in
+// the transaction: cut where they have grown too large, joined with a neighbour where they have become small. Other
+// pieces are not touched.
+func (c *change) rebuildPieces(ctx context.Context, s index.Series, keys []string) error {
+	for len(keys) > 0 {
+		at, err := c.span(ctx, s, keys[0])
+		if err != nil {
+			return err
+		}
+		next, err := c.rebuildSpan(ctx, s, at)
+		if err != nil {
+			return err
+		}
+		n, _ := slices.BinarySearch(keys, next)
+		keys = keys[n:]
 	}
+	return nil
+}
+
+// rebuildSpan returns the first key that it did not cover.
+func (c *change) rebuildSpan(ctx context.Context, s index.Series, at span) (next string, err error) {
 	members, err := c.members(ctx, s, at)
 	if err != nil {
-		return err
+		return "", err
 	}
+	joined, err := c.join(ctx, s, &at, sizeOf(members, len(s.Separator())))
+	if err == nil && joined {
+		members, err = c.members(ctx, s, at)
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, p := range at.pieces {
+		if err := c.dropPiece(ctx, s, p); err != nil {
+			return "", err
+		}
+	}
+	return at.next, c.writePieces(ctx, s, at.first, members)
+}
+
+// writePieces cuts members into pieces, of which the lowest begins with the key first.
+func (c *change) writePieces(ctx context.Context, s index.Series, first string, members []keyed) error {
 	lens := make([]int, len(members))
 	for i, m := range members {
 		lens[i] = len(m.member)
 	}
-	if at.stored {
-		if err := c.dropPiece(ctx, s, at); err != nil {
-			return err
-		}
-	}
 	for _, run := range repodata.Split(lens, len(s.Separator())) {
-		first := members[run[0]].key
-		if run[0] == 0 {
-			first = at.first // the lowest piece keeps the empty key, so that every key has its piece
+		if run[0] > 0 {
+			first = members[run[0]].key
 		}
 		if err := c.writePiece(ctx, s, first, members[run[0]:run[1]]); err != nil {
 			return err
@@ -63,68 +93,149 @@ func (c *change) rebuildPiece(ctx context.Context, s index.Series, key string) e
 	return nil
 }
 
+// sizeOf is what members take when joined.
+func sizeOf(members []keyed, sep int) int {
+	n := sep * max(len(members)-1, 0)
+	for _, m := range members {
+		n += len(m.member)
+	}
+	return n
+}
+
+// join takes a neighbour into a span that has become small, size bytes, and reports whether it did. A lowest piece
+// that is empty takes its neighbour whatever its size, since one must begin with the empty key.
+func (c *change) join(ctx context.Context, s index.Series, at *span, size int) (bool, error) {
+	if size >= repodata.PieceMin || len(at.pieces) == 0 {
+		return false, nil
+	}
+	sep := len(s.Separator())
+	if at.next != afterAll {
+		next, err := c.pieceOf(ctx, s, at.next)
+		if err != nil {
+			return false, err
+		}
+		if at.first == "" && size == 0 || repodata.Joins(size, int(next[0].rawLen), sep) {
+			at.pieces = append(at.pieces, next[0])
+			at.next, err = c.after(ctx, s, at.next)
+			return true, err
+		}
+	}
+	if at.first == "" || size == 0 {
+		return false, nil
+	}
+	before, err := c.before(ctx, s, at.first)
+	if err != nil || !repodata.Joins(size, int(before.rawLen), sep) {
+		return false, err
+	}
+	at.first, at.pieces = before.first, append(at.pieces, before)
+	return true, nil
+}
+
+const storedColumns = `first_key, raw_len, block_len, members, block_id`
+
+func (p *stored) fields() []any {
+	return []any{&p.first, &p.rawLen, &p.blockLen, &p.members, &p.block}
+}
+
 func (c *change) span(ctx context.Context, s index.Series, key string) (span, error) {
 	at := span{next: afterAll}
-	err := c.tx.QueryRowContext(ctx, `SELECT first_key, raw_len, block_len, members, block_id FROM piece
-		WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND series = $4 AND first_key <= $5 ORDER BY first_key DESC LIMIT 1`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), key).Scan(&at.first, &at.rawLen, &at.blockLen, &at.members, &at.block)
-	if errors.Is(err, sql.ErrNoRows) {
-		return at, nil // the first piece of the series
-	} else if err != nil {
-		return at, fmt.Errorf("piece of a key: %w", err)
+	var err error
+	if at.pieces, err = c.pieceOf(ctx, s, key); err != nil || len(at.pieces) == 0 {
+		return at, err // the first piece of the series
 	}
-	at.stored = true
-	err = c.tx.QueryRowContext(ctx, `SELECT first_key FROM piece
-		WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND series = $4 AND first_key > $5 ORDER BY first_key LIMIT 1`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), key).Scan(&at.next)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return at, fmt.Errorf("piece after a key: %w", err)
+	at.first = at.pieces[0].first
+	at.next, err = c.after(ctx, s, key)
+	return at, err
+}
+
+// pieceOf finds the piece that covers a key; there is none only where the series has none at all.
+func (c *change) pieceOf(ctx context.Context, s index.Series, key string) ([]stored, error) {
+	return c.pieces(ctx, s, `first_key <= $5 ORDER BY first_key DESC LIMIT 1`, key)
+}
+
+func (c *change) before(ctx context.Context, s index.Series, first string) (stored, error) {
+	found, err := c.pieces(ctx, s, `first_key < $5 ORDER BY first_key DESC LIMIT 1`, first)
+	if err == nil && len(found) == 0 {
+		err = errors.New("a piece is missing: the lowest one")
 	}
-	return at, nil
+	if err != nil {
+		return stored{}, err
+	}
+	return found[0], nil
+}
+
+// after is the first key of the piece after the one that covers key.
+func (c *change) after(ctx context.Context, s index.Series, key string) (string, error) {
+	found, err := c.pieces(ctx, s, `first_key > $5 ORDER BY first_key LIMIT 1`, key)
+	if err != nil || len(found) == 0 {
+		return afterAll, err
+	}
+	return found[0].first, nil
+}
+
+func (c *change) pieces(ctx context.Context, s index.Series, where, key string) ([]stored, error) {
+	found, err := collect(ctx, c.tx, func(r *sql.Rows, p *stored) error { return r.Scan(p.fields()...) },
+		`SELECT `+storedColumns+` FROM piece WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND series = $4 AND `+where,
+		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), key)
+	if err != nil {
+		return nil, fmt.Errorf("piece of a key: %w", err)
+	}
+	return found, nil
 }
 
 // members reads the members of a span in order.
 func (c *change) members(ctx context.Context, s index.Series, at span) ([]keyed, error) {
-	place := []any{c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), at.first, at.next}
-	const within = ` WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND `
-	var query string
-	switch s {
-	case index.Shards:
-		query = `SELECT name, sha256 FROM shard` + within + `name >= $4 AND name < $5 AND superseded_us IS NULL ORDER BY name`
-	case index.TarBz2, index.Conda:
-		query = `SELECT filename, member FROM record` + within + `series = $6 AND filename >= $4 AND filename < $5 ORDER BY filename`
-		place = append(place, string(s))
-	case index.TarBz2RunExports:
-		query = `SELECT filename, run_exports FROM record` + within + `series = $6 AND filename >= $4 AND filename < $5 ORDER BY filename`
-		place = append(place, string(index.TarBz2))
-	case index.CondaRunExports:
-		query = `SELECT filename, run_exports FROM record` + within + `series = $6 AND filename >= $4 AND filename < $5 ORDER BY filename`
-		place = append(place, string(index.Conda))
-	default:
-		return nil, fmt.Errorf("unknown series %q", s)
+	args := []any{c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), at.first, at.next}
+	query, more, err := membersQuery(s)
+	if err != nil {
+		return nil, err
 	}
-	out, err := collect(ctx, c.tx, func(r *sql.Rows, k *keyed) error { return r.Scan(&k.key, &k.member) }, query, place...)
+	out, err := collect(ctx, c.tx, func(r *sql.Rows, k *keyed) error { return r.Scan(&k.key, &k.member) }, query, append(args, more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("members of a piece: %w", err)
 	}
-	if s == index.Shards {
-		for i, k := range out {
+	for i, k := range out {
+		switch s {
+		case index.Shards:
 			out[i].member = repodata.ShardIndexMember(k.key, [32]byte(k.member))
+		case index.Removed:
+			out[i].member = repodata.RemovedMember(k.key)
 		}
 	}
 	return out, nil
 }
 
-func (c *change) dropPiece(ctx context.Context, s index.Series, at span) error {
+// membersQuery is the query for key and member of a series between two keys, and its arguments from $6 on.
+func membersQuery(s index.Series) (query string, more []any, err error) {
+	const within = ` WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND `
+	const ofSeries = within + `series = $6 AND filename >= $4 AND filename < $5 AND shown = 1 ORDER BY filename`
+	const ofBoth = within + `series IN ($6, $7) AND filename >= $4 AND filename < $5 AND shown = 1 ORDER BY filename`
+	switch s {
+	case index.Shards:
+		return `SELECT name, sha256 FROM shard` + within + `name >= $4 AND name < $5 AND superseded_us IS NULL ORDER BY name`, nil, nil
+	case index.TarBz2, index.Conda, index.TarBz2V3, index.CondaV3:
+		return `SELECT filename, member FROM record` + ofSeries, []any{string(s)}, nil
+	case index.TarBz2RunExports:
+		return `SELECT filename, run_exports FROM record` + ofBoth, []any{string(index.TarBz2), string(index.TarBz2V3)}, nil
+	case index.CondaRunExports:
+		return `SELECT filename, run_exports FROM record` + ofBoth, []any{string(index.Conda), string(index.CondaV3)}, nil
+	case index.Removed:
+		return `SELECT filename, NULL FROM record` + within + `filename >= $4 AND filename < $5 AND shown = 2 ORDER BY filename`, nil, nil
+	default:
+		return "", nil, fmt.Errorf("unknown series %q", s)
+	}
+}
+
+func (c *change) dropPiece(ctx context.Context, s index.Series, p stored) error {
 	_, err := c.tx.ExecContext(ctx, `DELETE FROM piece WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND series = $4 AND first_key = $5`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), at.first)
+		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), p.first)
 	if err != nil {
 		return fmt.Errorf("drop piece: %w", err)
 	}
-	if _, err := c.tx.ExecContext(ctx, `INSERT INTO dropped_block (id, at_us) VALUES ($1, $2)`, at.block, micros(c.gen.CommittedAt)); err != nil {
+	if _, err := c.tx.ExecContext(ctx, `INSERT INTO dropped_block (id, at_us) VALUES ($1, $2)`, p.block, micros(c.gen.CommittedAt)); err != nil {
 		return fmt.Errorf("drop block: %w", err)
 	}
-	return c.total(ctx, s, -1, -at.members, -at.rawLen, -at.blockLen)
+	return c.total(ctx, s, -1, -p.members, -p.rawLen, -p.blockLen)
 }
 
 func (c *change) writePiece(ctx context.Context, s index.Series, first string, members []keyed) error {

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -14,81 +15,221 @@ import (
 	"sluice/internal/access"
 	"sluice/internal/channel"
 	"sluice/internal/conda"
-	"sluice/internal/conda/version"
 	"sluice/internal/fault"
-	"sluice/internal/index"
 	"sluice/internal/publish"
 	"sluice/internal/trust"
 )
 
-// Publish implements publish.Store.
-func (db *DB) Publish(ctx context.Context, c publish.Commit) (publish.Outcome, error) {
-	var out publish.Outcome
+// Publish implements publish.Store. Whatever is refused is refused before it writes anything, so its neighbours need
+// no savepoint.
+func (db *DB) Publish(ctx context.Context, all []publish.Commit) ([]publish.Result, error) {
+	var out []publish.Result
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		if err := lockBlob(ctx, tx, db.nameBlob, c.Record.SHA256); err != nil {
-			return err
-		}
-		place := index.Place{ChannelID: c.Channel.ID, Label: c.Label, Subdir: c.Record.Subdir}
-		ch, err := db.raise(ctx, tx, c.Channel, place, "list "+c.File.String()+" "+hex.EncodeToString(c.Record.SHA256[:]))
+		b, err := db.beginBatch(ctx, tx, all)
 		if err != nil {
 			return err
 		}
-		c := c // a transaction that runs again begins with all grants
-		if err := db.stillMay(ctx, tx, &c); err != nil {
-			return err
+		out = make([]publish.Result, len(all))
+		for i, c := range all {
+			if out[i], err = b.publish(ctx, c); err != nil {
+				return err
+			}
 		}
-		if at, same, err := db.present(ctx, tx, c); err != nil {
-			return err
-		} else if same {
-			out = publish.Outcome{Already: true, IndexedAt: at}
-			return errUnchanged
-		}
-		if err := checkTwin(ctx, tx, c); err != nil {
-			return err
-		}
-		if err := db.charge(ctx, tx, &c); err != nil {
-			return err
-		}
-		out = publish.Outcome{IndexedAt: ch.gen.CommittedAt, Generation: ch.gen.Number}
-		return db.insert(ctx, tx, ch, c)
+		return b.end(ctx, out)
 	})
 	if errors.Is(err, errUnchanged) {
 		err = nil
 	}
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // errUnchanged ends a transaction that has nothing to write.
 var errUnchanged = errors.New("unchanged")
 
-func (db *DB) insert(ctx context.Context, tx *sql.Tx, ch *change, c publish.Commit) error {
-	id, err := insertArtifact(ctx, tx, c, ch.gen.CommittedAt)
+// batch is the transaction of uploads that came at once, to one subdir of one channel.
+type batch struct {
+	*changes
+	subdir conda.Subdir
+	// replaceable says that the channel lets files be replaced.
+	replaceable bool
+	// recount are the package names whose lines are made anew, since more than an addition befell them.
+	recount map[string]bool
+	// events wait for the number of the generation.
+	events []publish.Commit
+}
+
+func (db *DB) beginBatch(ctx context.Context, tx *sql.Tx, all []publish.Commit) (*batch, error) {
+	ch, subdir := all[0].Channel, all[0].Record.Subdir
+	var labels []conda.Label
+	sums := make([][32]byte, len(all))
+	for i, c := range all {
+		if c.Channel.ID != ch.ID || c.Record.Subdir != subdir {
+			return nil, errors.New("a batch of several channels or subdirs")
+		}
+		labels = append(labels, c.Labels...)
+		sums[i] = c.Record.SHA256
+	}
+	// In order, so that two transactions never wait for one another.
+	slices.SortFunc(sums, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
+	for _, sum := range slices.Compact(sums) {
+		if err := lockBlob(ctx, tx, db.nameBlob, sum); err != nil {
+			return nil, err
+		}
+	}
+	b := &batch{subdir: subdir, recount: map[string]bool{}}
+	var err error
+	if b.changes, err = db.open(ctx, tx, ch, []conda.Subdir{subdir}, labels); err != nil {
+		return nil, err
+	}
+	if err := db.lockRuns(ctx, tx, all); err != nil {
+		return nil, err
+	}
+	err = tx.QueryRowContext(ctx, `SELECT replaceable FROM channel WHERE id = $1`, ch.ID).Scan(&b.replaceable)
+	if err != nil {
+		return nil, fmt.Errorf("settings of the channel: %w", err)
+	}
+	return b, nil
+}
+
+// publish does one upload of the batch. A refusal is in the result; the error is for what ends the whole transaction.
+func (b *batch) publish(ctx context.Context, c publish.Commit) (publish.Result, error) {
+	out, err := b.one(ctx, c)
+	if _, refused := errors.AsType[*fault.Error](err); refused {
+		return publish.Result{Err: err}, nil
+	}
+	return publish.Result{Outcome: out}, err
+}
+
+func (b *batch) one(ctx context.Context, c publish.Commit) (publish.Outcome, error) {
+	if err := b.db.stillMay(ctx, b.tx, &c); err != nil {
+		return publish.Outcome{}, err
+	}
+	there, err := b.present(ctx, c)
+	if err != nil {
+		return publish.Outcome{}, err
+	}
+	if there.same {
+		return publish.Outcome{Already: true, IndexedAt: there.at}, nil
+	}
+	if err := checkTwin(ctx, b.tx, c); err != nil {
+		return publish.Outcome{}, err
+	}
+	if err := b.db.charge(ctx, b.tx, &c); err != nil {
+		return publish.Outcome{}, err
+	}
+	if there.id != 0 {
+		return b.replace(ctx, c, there)
+	}
+	return b.insert(ctx, c)
+}
+
+// insert makes a new artifact and lists it.
+func (b *batch) insert(ctx context.Context, c publish.Commit) (publish.Outcome, error) {
+	now := b.now()
+	id, err := insertArtifact(ctx, b.tx, c, uploadedAt(c, now))
+	if err != nil {
+		return publish.Outcome{}, err
+	}
+	if err := b.show(ctx, c, id); err != nil {
+		return publish.Outcome{}, err
+	}
+	if err := b.count(ctx, c, id, now); err != nil {
+		return publish.Outcome{}, err
+	}
+	b.events = append(b.events, c)
+	return publish.Outcome{IndexedAt: now}, nil
+}
+
+// uploadedAt is when the artifact was published, here or where it is imported from.
+func uploadedAt(c publish.Commit, now time.Time) time.Time {
+	if c.Import != nil && !c.Import.UploadedAt.IsZero() {
+		return c.Import.UploadedAt
+	}
+	return now
+}
+
+// show lists the artifact in the labels of the commit.
+func (b *batch) show(ctx context.Context, c publish.Commit, id int64) error {
+	e := entry{artifactID: id, file: c.File, record: c.Record, runExports: c.RunExports, v3: c.V3}
+	how, at := shownPackage, time.Time{}
+	if c.Import != nil {
+		at = c.Import.IndexedAt
+		if c.Import.Yanked {
+			how = shownRemoved
+		}
+	}
+	for _, l := range c.Labels {
+		p, err := b.place(ctx, l, b.subdir)
+		if err != nil {
+			return err
+		}
+		if err := p.list(ctx, e, at, how); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end writes the index and what depends on its number.
+func (b *batch) end(ctx context.Context, out []publish.Result) error {
+	for _, name := range slices.Sorted(maps.Keys(b.recount)) {
+		if err := b.db.recountPackage(ctx, b.tx, b.channel.ID, name); err != nil {
+			return err
+		}
+	}
+	if len(b.events) == 0 {
+		return errUnchanged
+	}
+	if _, err := b.write(ctx); err != nil {
+		return err
+	}
+	main, err := b.place(ctx, conda.MainLabel(), b.subdir)
 	if err != nil {
 		return err
 	}
-	if err := ch.list(ctx, id, c.File, c.Record, c.RunExports); err != nil {
-		return err
+	for i := range out {
+		if out[i].Err == nil && !out[i].Already {
+			out[i].Generation = main.gen.Number
+		}
 	}
-	if err := db.countPackage(ctx, tx, c, id, ch.gen.CommittedAt); err != nil {
-		return err
+	for _, c := range b.events {
+		if err := b.report(ctx, c, main); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// report writes the audit event of an upload, with what only the store knows.
+func (b *batch) report(ctx context.Context, c publish.Commit, main *change) error {
 	e := c.Event
-	e.At = ch.gen.CommittedAt
+	if e.Kind == "" {
+		return nil
+	}
+	e.At = main.gen.CommittedAt
 	e.Actor, e.Sentence = c.Right.Actor(), "uploaded "+e.Subject
+	e.Facts = maps.Clone(e.Facts)
 	if c.Right.Publish != nil {
 		maps.Copy(e.Facts, runFacts(c.Right.Publish.Run))
 	}
-	e.Facts["generation"] = fmt.Sprint(ch.gen.Number)
-	return db.appendEvent(ctx, tx, e)
+	e.Facts["generation"] = fmt.Sprint(main.gen.Number)
+	return b.db.appendEvent(ctx, b.tx, e)
 }
 
 // stillMay checks inside the commit that nobody took the right away since the upload began. The rows are
 // locked, so that whoever takes it away now waits, and everything before that moment counts.
 func (db *DB) stillMay(ctx context.Context, tx *sql.Tx, c *publish.Commit) error {
-	if c.Right.Publish == nil {
+	switch {
+	case c.Import != nil:
+		return nil
+	case c.Right.Publish == nil:
 		return db.accountStillMay(ctx, tx, *c)
+	default:
+		return db.publisherStillMay(ctx, tx, c)
 	}
-	return db.publisherStillMay(ctx, tx, c)
 }
 
 func (db *DB) accountStillMay(ctx context.Context, tx *sql.Tx, c publish.Commit) error {
@@ -122,48 +263,73 @@ func (db *DB) accountStillMay(ctx context.Context, tx *sql.Tx, c publish.Commit)
 	return nil
 }
 
-// present looks for an artifact of the same name. same is true when it has the same bytes by the same right;
-// any other one is a refusal.
-func (db *DB) present(ctx context.Context, tx *sql.Tx, c publish.Commit) (at time.Time, same bool, err error) {
+// there is an artifact that has the name of an upload.
+type there struct {
+	id int64 // 0: none
+	at time.Time
+	// same says that it has the same bytes by the same right.
+	same   bool
+	sum    [32]byte
+	purged bool
+}
+
+const dayAndTime = "2 Jan 2006 15:04 UTC"
+
+// present looks for an artifact of the same name. Any but the same one is a refusal, unless it may be replaced.
+func (b *batch) present(ctx context.Context, c publish.Commit) (t there, err error) {
 	var sum []byte
 	var publisher, account sql.Null[int64]
 	var run trust.Provenance
-	err = tx.QueryRowContext(ctx, `SELECT sha256, created_us, publisher_id, account_id, provenance FROM artifact
+	var deletedAt, purgedAt time.Time
+	err = b.tx.QueryRowContext(ctx, `SELECT id, sha256, created_us, publisher_id, account_id, provenance, deleted_us, purged_us FROM artifact
 		WHERE channel_id = $1 AND subdir = $2 AND filename = $3`, c.Channel.ID, c.Record.Subdir.String(), c.File.String()).
-		Scan(&sum, when{&at}, &publisher, &account, jsonText{&run})
+		Scan(&t.id, &sum, when{&t.at}, &publisher, &account, jsonText{&run}, when{&deletedAt}, when{&purgedAt})
 	if errors.Is(err, sql.ErrNoRows) {
-		return at, false, nil
+		return t, nil
 	} else if err != nil {
-		return at, false, fmt.Errorf("look for %s: %w", c.File, err)
+		return t, fmt.Errorf("look for %s: %w", c.File, err)
 	}
-	equal := [32]byte(sum) == c.Record.SHA256
-	byPublisher := publisher.Valid && slices.ContainsFunc(c.Grants, func(g trust.Grant) bool { return g.PublisherID == publisher.V })
-	if equal && (byPublisher || account.Valid && c.Right.User != nil && account.V == c.Right.User.ID) {
-		return at, true, nil
+	t.sum, t.purged = [32]byte(sum), !purgedAt.IsZero()
+	equal := t.sum == c.Record.SHA256
+	if c.Force && b.replaceable && !equal {
+		return t, nil
 	}
 	by := "with an API token"
 	if !run.IsZero() {
 		by = "by " + run.Byline()
 	}
-	first := fmt.Sprintf("%s/%s exists in channel %s since %s, uploaded %s", c.Record.Subdir, c.File, c.Channel.Name, at.Format("2 Jan 2006 15:04 UTC"), by)
-	if equal {
-		return at, false, fault.New(fault.Exists, "%s, with these same bytes. Use --skip-existing.", first)
+	first := fmt.Sprintf("%s/%s exists in channel %s since %s, uploaded %s", c.Record.Subdir, c.File, c.Channel.Name, t.at.Format(dayAndTime), by)
+	if !deletedAt.IsZero() {
+		return t, fault.New(fault.Exists, "%s/%s was deleted from channel %s on %s, and its name is not given out again: raise the build number, or let an owner of the channel restore it.",
+			c.Record.Subdir, c.File, c.Channel.Name, deletedAt.Format(dayAndTime))
 	}
-	if c.Force {
-		return at, false, fault.New(fault.NotPermitted, "Channel %s does not allow a published file to be replaced: leave out --force and raise the build number.", c.Channel.Name)
+	byPublisher := publisher.Valid && slices.ContainsFunc(c.Grants, func(g trust.Grant) bool { return g.PublisherID == publisher.V })
+	if equal && (c.Import != nil || byPublisher || account.Valid && c.Right.User != nil && account.V == c.Right.User.ID) {
+		t.same = true
+		return t, nil
 	}
-	return at, false, fault.New(fault.Exists, "%s, with SHA-256 %x; yours has %x. Raise the build number, or use --skip-existing.", first, sum, c.Record.SHA256)
+	switch {
+	case equal:
+		return t, fault.New(fault.Exists, "%s, with these same bytes. Use --skip-existing.", first)
+	case c.Force:
+		return t, fault.New(fault.NotPermitted, "Channel %s does not allow a published file to be replaced: leave out --force and raise the build number.", c.Channel.Name)
+	default:
+		return t, fault.New(fault.Exists, "%s, with SHA-256 %x; yours has %x. Raise the build number, or use --skip-existing.", first, sum, c.Record.SHA256)
+	}
 }
 
 // checkTwin refuses a build whose other format is there with other dependencies: clients treat both as one.
 func checkTwin(ctx context.Context, tx *sql.Tx, c publish.Commit) error {
+	if c.Import != nil {
+		return nil // what the source serves has been lived with
+	}
 	ext := ".conda"
 	if c.File.Ext() == ext {
 		ext = ".tar.bz2"
 	}
 	twin := c.File.Stem() + ext
 	var depends []string
-	err := tx.QueryRowContext(ctx, `SELECT depends FROM artifact WHERE channel_id = $1 AND subdir = $2 AND filename = $3`,
+	err := tx.QueryRowContext(ctx, `SELECT depends FROM artifact WHERE channel_id = $1 AND subdir = $2 AND filename = $3 AND deleted_us IS NULL`,
 		c.Channel.ID, c.Record.Subdir.String(), twin).Scan(jsonText{&depends})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -176,67 +342,6 @@ func checkTwin(ctx context.Context, tx *sql.Tx, c publish.Commit) error {
 	return nil
 }
 
-func insertArtifact(ctx context.Context, tx *sql.Tx, c publish.Commit, at time.Time) (id int64, err error) {
-	var publisher, account, provenance any
-	if c.Right.Publish != nil {
-		publisher, provenance = c.Grants[0].PublisherID, text(c.Right.Publish.Run)
-	} else {
-		account = c.Right.User.ID
-	}
-	r := c.Record
-	err = tx.QueryRowContext(ctx, `INSERT INTO artifact (channel_id, subdir, filename, name, version, build, build_number, sha256, md5, size, timestamp_ms,
-			depends, index_json, about, license, created_us, publisher_id, account_id, uploader, provenance)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) RETURNING id`,
-		c.Channel.ID, r.Subdir.String(), c.File.String(), r.Name, r.Version, r.Build, int64(r.BuildNumber), r.SHA256[:], r.MD5[:], r.Size, r.TimestampMS,
-		text(r.Depends), c.RawIndex, text(c.About), r.License, micros(at), publisher, account, c.Right.Actor().Name, provenance).Scan(&id)
-	if err != nil {
-		return 0, fmt.Errorf("insert artifact: %w", err)
-	}
-	return id, nil
-}
-
-// countPackage keeps the line that lists of packages show of a name.
-func (db *DB) countPackage(ctx context.Context, tx *sql.Tx, c publish.Commit, id int64, at time.Time) error {
-	r := c.Record
-	_, err := tx.ExecContext(ctx, `INSERT INTO package (channel_id, name, latest_version, latest_id, summary, subdirs, artifacts, by_ci, bytes, updated_us)
-		VALUES ($1, $2, $3, $4, $5, '[]', 0, 0, 0, $6) ON CONFLICT (channel_id, name) DO NOTHING`, c.Channel.ID, r.Name, r.Version, id, c.About.Summary, micros(at))
-	if err != nil {
-		return fmt.Errorf("count package: %w", err)
-	}
-	var latest, summary string
-	var latestID int64
-	var subdirs []string
-	err = tx.QueryRowContext(ctx, `SELECT latest_version, latest_id, summary, subdirs FROM package WHERE channel_id = $1 AND name = $2`+db.forUpdate,
-		c.Channel.ID, r.Name).Scan(&latest, &latestID, &summary, jsonText{&subdirs})
-	if err != nil {
-		return fmt.Errorf("count package: %w", err)
-	}
-	if newer(r.Version, latest) {
-		latest, latestID, summary = r.Version, id, c.About.Summary
-	}
-	if at, ok := slices.BinarySearch(subdirs, r.Subdir.String()); !ok {
-		subdirs = slices.Insert(subdirs, at, r.Subdir.String())
-	}
-	_, err = tx.ExecContext(ctx, `UPDATE package SET latest_version = $3, latest_id = $4, summary = $5, subdirs = $6, artifacts = artifacts + 1,
-		by_ci = by_ci + $7, bytes = bytes + $8, updated_us = $9 WHERE channel_id = $1 AND name = $2`,
-		c.Channel.ID, r.Name, latest, latestID, summary, text(subdirs), bit(c.Right.Publish != nil), r.Size, micros(at))
-	if err != nil {
-		return fmt.Errorf("count package: %w", err)
-	}
-	return nil
-}
-
-// newer reports whether a package of version v should be shown as the latest in place of one of version
-// latest: a release goes before any prerelease, then the higher version, then what came last.
-func newer(v, latest string) bool {
-	a, errA := version.Parse(v)
-	b, errB := version.Parse(latest)
-	if errA == nil && errB == nil && a.IsPrerelease() != b.IsPrerelease() {
-		return b.IsPrerelease()
-	}
-	return version.Compare(v, latest) >= 0
-}
-
 // Referenced implements publish.Store. It waits for transactions that are about to name the blob: when the
 // process that began one is killed, PostgreSQL may have been told to commit it, and still be at it while the
 // next process asks whether the blob can go.
@@ -246,7 +351,7 @@ func (db *DB) Referenced(ctx context.Context, sum [32]byte) (bool, error) {
 		if err := lockBlob(ctx, tx, db.doubtBlob, sum); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM artifact WHERE sha256 = $1 LIMIT 1) AS one`, sum[:]).Scan(&n)
+		return tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM artifact WHERE sha256 = $1 AND purged_us IS NULL LIMIT 1) AS one`, sum[:]).Scan(&n)
 	})
 	return n > 0, err
 }
@@ -263,27 +368,5 @@ func lockBlob(ctx context.Context, tx *sql.Tx, lock string, sum [32]byte) error 
 	return nil
 }
 
-// Located is where the bytes of an artifact are.
-type Located struct {
-	SHA256 [32]byte
-	Size   int64
-	At     time.Time
-}
-
-// Locate finds an artifact that is listed in a place; fault.NotFound when none is: what is in no label is
-// invisible to every reader.
-func (db *DB) Locate(ctx context.Context, p index.Place, f conda.Filename) (Located, error) {
-	var l Located
-	var sum []byte
-	series, _ := index.SeriesOf(f, false)
-	err := db.reader.QueryRowContext(ctx, `SELECT a.sha256, a.size, r.indexed_us FROM record r JOIN artifact a ON a.id = r.artifact_id
-		WHERE r.channel_id = $1 AND r.label = $2 AND r.subdir = $3 AND r.series = $4 AND r.filename = $5`,
-		p.ChannelID, p.Label.String(), p.Subdir.String(), string(series), f.String()).Scan(&sum, &l.Size, when{&l.At})
-	if errors.Is(err, sql.ErrNoRows) {
-		return l, fault.New(fault.NotFound, "There is no %s/%s here.", p.Subdir, f)
-	} else if err != nil {
-		return l, fmt.Errorf("locate %s: %w", f, err)
-	}
-	copy(l.SHA256[:], sum)
-	return l, nil
-}
+// hexSum is a digest as audit events write it.
+func hexSum(sum [32]byte) string { return hex.EncodeToString(sum[:]) }

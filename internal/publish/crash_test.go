@@ -75,9 +75,9 @@ type watchedStore struct {
 	s *site
 }
 
-func (w watchedStore) Publish(ctx context.Context, c publish.Commit) (publish.Outcome, error) {
+func (w watchedStore) Publish(ctx context.Context, all []publish.Commit) ([]publish.Result, error) {
 	w.s.picture(w.t, "kept, not committed")
-	out, err := w.Store.Publish(ctx, c)
+	out, err := w.Store.Publish(ctx, all)
 	w.s.picture(w.t, "transaction over, hold not ended")
 	return out, err
 }

@@ -25,49 +25,6 @@ import (
 	"sluice/internal/trust"
 )
 
-// Commit is everything that one upload writes together.
-type Commit struct {
-	Channel channel.Channel
-	// Label is where the artifact is listed.
-	Label conda.Label
-	File  conda.Filename
-	// Record is what the index will say; the store sets its IndexedMS, the moment of the listing.
-	Record     conda.Record
-	RunExports conda.RunExports
-	// RawIndex is info/index.json as the package has it.
-	RawIndex []byte
-	About    artifact.About
-	// Right is who uploads; Grants the publishers' rules that cover it, of which the store takes the first that still
-	// stands and has room for it; one zero grant for accounts.
-	Right  access.Right
-	Grants []trust.Grant
-	// Force says that the caller wants to replace what is there. No channel allows that yet; the refusal says so.
-	Force bool
-	// Event is the audit event; the store fills in what only it knows.
-	Event audit.Event
-}
-
-// Outcome is what became of a commit.
-type Outcome struct {
-	// Already says that the same bytes were published before by the same right, and nothing changed.
-	Already bool
-	// IndexedAt is when the artifact was listed.
-	IndexedAt time.Time
-	// Generation is the number of the generation that shows it.
-	Generation int64
-}
-
-// Store writes artifacts. One method is one transaction.
-type Store interface {
-	// Publish makes an artifact and all that shows it, or nothing. It checks once more, with everything
-	// else locked out, that the right is still alive: fault.Revoked. Other refusals: fault.Exists for other
-	// bytes (or another right) under the same name, fault.TwinDiffers, fault.NewNameNotAllowed and fault.RunLimit
-	// where no grant lets the run do more.
-	Publish(ctx context.Context, c Commit) (Outcome, error)
-	// Referenced reports whether any artifact has these bytes.
-	Referenced(ctx context.Context, sha256 [32]byte) (bool, error)
-}
-
 // Config is what Uploads are made of. All fields are required. All packages that are read at once share one
 // bounded memory: the others wait with their bytes in the staging area.
 type Config struct {
@@ -81,12 +38,16 @@ type Config struct {
 }
 
 // Uploads is the use case of an upload.
-type Uploads struct{ Config }
+type Uploads struct {
+	Config
+
+	committer *committer
+}
 
 // New makes the use case.
 func New(c Config) *Uploads {
 	c.Limits.Memory = newMemory(c.Limits)
-	return &Uploads{Config: c}
+	return &Uploads{Config: c, committer: newCommitter(c.Store)}
 }
 
 // Announced is what a client says of a file before it sends it.
@@ -172,10 +133,6 @@ type onlyWriter struct{ io.Writer }
 // Discard throws the body away. It is safe to call at any time, and more than once.
 func (r *Received) Discard() error { return r.staged.Discard() }
 
-// commitTime bounds the transaction and what belongs to it. It does not end with the client's connection:
-// a client that hangs up must not decide whether its upload half happened.
-const commitTime = 2 * time.Minute
-
 // Publish reads the package, checks it and makes it visible in ch. Whatever it returns, nothing of the body
 // is left in the staging area; after an error nothing is visible, except when the database went away in the
 // middle of the commit: then either nothing or everything is.
@@ -189,9 +146,27 @@ func (r *Received) Publish(ctx context.Context, ch channel.Channel, right access
 	if err != nil {
 		return Outcome{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
-	defer cancel()
-	return r.commit(ctx, r.describe(ch, right, grants, pkg))
+	c := r.describe(ctx, ch, right, grants, pkg)
+	if err := checkRevision(c); err != nil {
+		return Outcome{}, err
+	}
+	return r.commit(ctx, c)
+}
+
+// checkRevision refuses what only readers of repodata revision 3 could use, where the channel does not want it, and
+// what they could not read: we own no writer of specifications.
+func checkRevision(c Commit) error {
+	if !c.V3 {
+		return nil
+	}
+	if c.Channel.RefuseV3 {
+		return fault.New(fault.V3NotAllowed, "Channel %s does not allow v3 repodata uploads, and %s needs it (extras, flags or conditions in its dependencies): build it without them, or let an owner of the channel allow it.",
+			c.Channel.Name, c.File)
+	}
+	if err := c.Record.CheckV3(); err != nil {
+		return fault.Wrap(err, fault.InvalidPackage, "%s is refused: it needs repodata of revision 3, and %v. Build it with a newer rattler-build.", c.File, err)
+	}
+	return nil
 }
 
 func (r *Received) discard(ctx context.Context) {
@@ -224,35 +199,36 @@ func (r *Received) open(ctx context.Context) (*artifact.Package, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("read %s: %w", r.file, err)
 	}
-	const newest = 3 // the revision of CEP 48
-	if pkg.Record.NeedsV3() || pkg.SchemaVersion >= newest {
-		return nil, fault.New(fault.V3NotAllowed, "%s needs repodata of revision 3 (extras, flags or conditions in its dependencies), which this server does not serve: build it without them.", r.file)
-	}
 	return pkg, nil
 }
 
-func (r *Received) describe(ch channel.Channel, right access.Right, grants []trust.Grant, pkg *artifact.Package) Commit {
+// v3 is the revision of repodata of CEP 48.
+const v3 = 3
+
+func (r *Received) describe(ctx context.Context, ch channel.Channel, right access.Right, grants []trust.Grant, pkg *artifact.Package) Commit {
 	rec := pkg.Record
 	rec.MD5, rec.SHA256, rec.Size = r.md5, r.sha256, r.size
-	c := Commit{
-		Channel: ch, Label: conda.MainLabel(), File: r.file, Record: rec, RunExports: pkg.RunExports,
-		RawIndex: pkg.RawIndex, About: pkg.About, Right: right, Grants: grants, Force: r.force,
+	return Commit{
+		Channel: ch, Labels: []conda.Label{conda.MainLabel()}, File: r.file, Record: rec, RunExports: pkg.RunExports,
+		RawIndex: pkg.RawIndex, About: pkg.About, V3: rec.NeedsV3() || pkg.SchemaVersion >= v3, Right: right, Grants: grants, Force: r.force,
+		Event: audit.Event{
+			Kind: audit.Uploaded, ChannelID: ch.ID, Channel: ch.Name.String(), Subject: rec.Subdir.String() + "/" + r.file.String(),
+			Facts: map[string]string{"sha256": hex.EncodeToString(r.sha256[:])}, RequestID: audit.Request(ctx),
+		},
 	}
-	c.Event = audit.Event{
-		Kind: audit.Uploaded, ChannelID: ch.ID, Channel: ch.Name.String(), Subject: rec.Subdir.String() + "/" + r.file.String(),
-		Facts: map[string]string{"sha256": hex.EncodeToString(r.sha256[:])},
-	}
-	return c
 }
 
 // commit makes the bytes durable, then visible. The blob goes first: a crash in between leaves bytes that
-// nobody sees, which the next start takes away.
+// nobody sees, which the next start takes away. From here on the client's connection has no say.
 func (r *Received) commit(ctx context.Context, c Commit) (Outcome, error) {
+	ctx = context.WithoutCancel(ctx)
+	line := r.uploads.committer.enter(c.Channel.ID, c.Record.Subdir)
 	hold, err := r.staged.Keep(ctx, r.sha256)
 	if err != nil {
+		r.uploads.committer.leave(line)
 		return Outcome{}, err
 	}
-	out, err := r.uploads.Store.Publish(ctx, c)
+	out, err := r.uploads.committer.commit(ctx, line, c)
 	if err == nil {
 		if err := hold.Settle(); err != nil {
 			r.uploads.Log.LogAttrs(ctx, slog.LevelWarn, "a published blob is looked at again at the next start", slog.String("file", c.File.String()), slog.Any("cause", err))

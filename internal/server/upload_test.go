@@ -47,7 +47,7 @@ func TestUploadRefuses(t *testing.T) {
 		sum := fmt.Sprintf("%x", sha256.Sum256(good))
 		file := filePart(name, sum, good)
 		_, ebb := packageOf(t, "ebb", nil)
-		_, v3 := packageOf(t, "tide", func(p *build.Package) { p.Depends = []string{"ebb[when=\"__unix\"]"} })
+		_, v3 := packageOf(t, "tide", func(p *build.Package) { p.Depends = []string{"ebb >=1[when=\"__unix\"]"} })
 		oversize := filePart(name, "", make([]byte, uploadMax+1))
 		up := func(bearer string, parts ...part) *http.Request { return w.post(t, "forge", bearer, parts...) }
 		w.refuse(t, []want{
@@ -60,7 +60,7 @@ func TestUploadRefuses(t *testing.T) {
 			{"another format in the file name", up(w.ci, filePart("tide-1.0-0.tar.bz2", sum, good)), 422, "bzip2"},
 			{"a name outside of the publisher's", up(w.ci, filePart("ebb-1.0-0.conda", "", ebb)), 403, "ebb"},
 			{"a package of another name under one that is allowed", up(w.ci, filePart("tide-1.0-0.conda", "", ebb)), 422, "ebb"},
-			{"revision 3", up(w.ci, filePart(name, "", v3)), 403, "revision 3"},
+			{"revision 3, in no form that its readers take", up(w.ci, filePart(name, "", v3)), 422, "revision 3"},
 			{"two files", up(w.ci, file, file), 400, "two parts named file"},
 			{"a part that nobody knows", up(w.ci, file, part{"subdir", nil, []byte("noarch")}), 400, `a part "subdir"`},
 			{"an attestation", up(w.ci, file, part{"attestation", nil, []byte("{}")}), 422, "attestation"},

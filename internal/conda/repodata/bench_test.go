@@ -72,7 +72,7 @@ func BenchmarkShard(b *testing.B) {
 			b.ReportAllocs()
 			size := 0
 			for b.Loop() {
-				size = len(e.Shard(nil, members))
+				size = len(e.Shard(ShardMembers{Conda: members}))
 			}
 			if size == 0 {
 				b.Fatal("no shard")

@@ -40,6 +40,24 @@ func ShardMember(f conda.Filename, r conda.Record, re conda.RunExports) []byte {
 	return p.b
 }
 
+// MemberV3 makes the member of f below "v3" in repodata.json (CEP 48), whose keys have no extension.
+func MemberV3(f conda.Filename, r conda.Record) []byte {
+	j := jsonForm{b: make([]byte, 0, memberRoom)}
+	j.key(f.Stem())
+	writeRecord(&j, r, nil)
+	return j.b
+}
+
+// ShardMemberV3 makes the member of f below "v3" in a shard.
+func ShardMemberV3(f conda.Filename, r conda.Record, re conda.RunExports) []byte {
+	p := packForm{b: appendStr(make([]byte, 0, memberRoom), f.Stem())}
+	writeRecord(&p, r, &re)
+	return p.b
+}
+
+// RemovedMember makes the member of a file name in the list of removed files of repodata.json (CEP 36).
+func RemovedMember(filename string) []byte { return appendJSON(nil, filename) }
+
 // RunExportsMember makes the member of f in run_exports.json (CEP 12): `"FILE":{"run_exports":{…}}`.
 // An artifact that exports nothing has one, too.
 func RunExportsMember(f conda.Filename, re conda.RunExports) []byte {

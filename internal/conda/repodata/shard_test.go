@@ -24,7 +24,7 @@ func TestShardEmptyBytes(t *testing.T) {
 	t.Parallel()
 	str := func(s string) string { return hex.EncodeToString(appendStr(nil, s)) }
 	want := "83" + str("packages") + "80" + str("packages.conda") + "80" + str("removed") + "90"
-	if got := hex.EncodeToString(decode(t, NewEncoder().Shard(nil, nil))); got != want {
+	if got := hex.EncodeToString(decode(t, NewEncoder().Shard(ShardMembers{}))); got != want {
 		t.Errorf("= %s, want %s", got, want)
 	}
 }
@@ -36,7 +36,7 @@ func TestShard(t *testing.T) {
 	for _, tt := range []struct{ tars, condas int }{{1, 0}, {0, 1}, {15, 16}, {300, 1200}} {
 		all := artifacts(t, tt.tars+tt.condas)
 		tars, condas := all[:tt.tars], all[tt.tars:]
-		file := e.Shard(shardMembers(tars), shardMembers(condas))
+		file := e.Shard(ShardMembers{TarBz2: shardMembers(tars), Conda: shardMembers(condas)})
 		var h zstd.Header
 		if err := h.Decode(file); err != nil || !h.HasFCS || h.WindowSize != maxBlock {
 			t.Errorf("%v: header %+v, %v", tt, h, err)
@@ -71,11 +71,11 @@ func TestShardIsStable(t *testing.T) {
 	e := NewEncoder()
 	all := shardMembers(artifacts(t, 60))
 	want := "422af7ef315b6239b7ced64ea80d352d5ab9ba8fc9cf22263e0431593d9fe2a3"
-	sum := sha256.Sum256(e.Shard(all[:10], all[10:]))
+	sum := sha256.Sum256(e.Shard(ShardMembers{TarBz2: all[:10], Conda: all[10:]}))
 	if got := hex.EncodeToString(sum[:]); got != want {
 		t.Errorf("a shard's hash is %s, was %s", got, want)
 	}
-	if again := sha256.Sum256(NewEncoder().Shard(all[:10], all[10:])); again != sum {
+	if again := sha256.Sum256(NewEncoder().Shard(ShardMembers{TarBz2: all[:10], Conda: all[10:]})); again != sum {
 		t.Error("another encoder makes another shard")
 	}
 }
@@ -87,7 +87,7 @@ func TestShardMonster(t *testing.T) {
 		a.rec.Depends = append(a.rec.Depends, strings.Repeat("abcdefgh", len(a.rec.Depends)%9+1))
 	}
 	member := ShardMember(a.file, a.rec, a.re)
-	file := NewEncoder().Shard(nil, [][]byte{member})
+	file := NewEncoder().Shard(ShardMembers{Conda: [][]byte{member}})
 	if raw := decode(t, file); !bytes.Contains(raw, member) || !bytes.Equal(libzstd(t, file, "-d"), raw) {
 		t.Error("a shard of many blocks comes out wrong")
 	}

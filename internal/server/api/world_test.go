@@ -148,7 +148,7 @@ func (w *world) publish(t *testing.T, who, channelName, subdir, filename string)
 	ctx, ch, f := t.Context(), w.channel(t, channelName), must(conda.ParseFilename(filename))(t)
 	right := must(w.access.MayUpload(ctx, must(w.access.Bearer(ctx, w.bearers[who]))(t), ch))(t)
 	c := publish.Commit{
-		Channel: ch, Label: conda.MainLabel(), File: f, Right: right, Grants: must(right.Grants(f.Name(), must(conda.ParseSubdir(subdir))(t)))(t),
+		Channel: ch, Labels: []conda.Label{conda.MainLabel()}, File: f, Right: right, Grants: must(right.Grants(f.Name(), must(conda.ParseSubdir(subdir))(t)))(t),
 		Record: conda.Record{
 			Name: f.Name(), Version: f.Version(), Build: f.Build(), BuildNumber: 3, Subdir: must(conda.ParseSubdir(subdir))(t),
 			Depends: []string{"python >=3.10"}, License: "MIT", SHA256: [32]byte{0xab}, MD5: [16]byte{0xcd}, Size: 100, TimestampMS: now.UnixMilli(),
@@ -157,7 +157,9 @@ func (w *world) publish(t *testing.T, who, channelName, subdir, filename string)
 		About:    artifact.About{Summary: "The " + f.Name() + " package", Home: "https://example.org/"},
 		Event:    audit.Event{Kind: audit.Uploaded, ChannelID: ch.ID, Channel: channelName, Subject: subdir + "/" + filename, Facts: map[string]string{}},
 	}
-	must(w.Publish(ctx, c))(t)
+	if r := must(w.Publish(ctx, []publish.Commit{c}))(t); r[0].Err != nil {
+		t.Fatal(r[0].Err)
+	}
 }
 
 func must[T any](v T, err error) func(testing.TB) T {

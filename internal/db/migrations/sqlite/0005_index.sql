@@ -15,6 +15,11 @@ ALTER TABLE artifact ADD COLUMN run_exports TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE artifact ADD COLUMN traits INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE artifact ADD COLUMN patch TEXT NOT NULL DEFAULT '';
 ALTER TABLE artifact ADD COLUMN source TEXT NOT NULL DEFAULT '';
+-- What a run is found by when all that it published is taken back.
+ALTER TABLE artifact ADD COLUMN run TEXT NOT NULL DEFAULT '';
+ALTER TABLE artifact ADD COLUMN ref TEXT NOT NULL DEFAULT '';
+UPDATE artifact SET run = coalesce(json_extract(provenance, '$.run_id'), ''), ref = coalesce(json_extract(provenance, '$.ref'), '') WHERE provenance IS NOT NULL;
+CREATE INDEX artifact_run ON artifact (channel_id, run) WHERE run <> '';
 CREATE INDEX artifact_deleted ON artifact (deleted_us) WHERE deleted_us IS NOT NULL AND purged_us IS NULL;
 
 -- The bytes of an artifact that was replaced or purged, until they are looked at and removed.
@@ -30,6 +35,7 @@ ALTER TABLE channel ADD COLUMN refuse_v3 INTEGER NOT NULL DEFAULT 0;
 -- remembers since when it did.
 ALTER TABLE record ADD COLUMN shown INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE record ADD COLUMN taken_out INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX record_removed ON record (channel_id, label, subdir, filename) WHERE shown = 2;
 
 -- A run of neighbouring members of one series. Its block stands in a table of its own, for it stays a while when
 -- the piece is made anew: whoever is in the middle of an older generation reads on. The lowest piece of a series

@@ -1,0 +1,172 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/internal/conda"
+	"sluice/internal/fault"
+	"sluice/internal/index"
+	"sluice/internal/publish"
+)
+
+// uploadColumns are the columns of an artifact that an upload sets, in the order of uploadValues.
+var uploadColumns = strings.Fields(`name version build build_number sha256 md5 size timestamp_ms depends index_json about license created_us
+	publisher_id account_id uploader provenance run ref source schema_version run_exports traits patch listed yanked_us yanked_why`)
+
+func uploadValues(c publish.Commit, at time.Time) []any {
+	var publisher, account, provenance, yankedAt any
+	uploader, run, ref, source, why := c.Right.Actor().Name, "", "", "", ""
+	switch {
+	case c.Import != nil:
+		uploader, source = importer, c.Import.Source
+		if c.Import.Yanked {
+			yankedAt, why = micros(at), "It was yanked where it was imported from."
+		}
+	case c.Right.Publish != nil:
+		r := c.Right.Publish.Run
+		publisher, provenance, run, ref = c.Grants[0].PublisherID, text(r), r.RunID, r.Ref
+	default:
+		account = c.Right.User.ID
+	}
+	r := c.Record
+	return []any{
+		r.Name, r.Version, r.Build, int64(r.BuildNumber), r.SHA256[:], r.MD5[:], r.Size, r.TimestampMS, text(r.Depends), c.RawIndex, text(c.About), r.License, micros(at),
+		publisher, account, uploader, provenance, run, ref, source, revision(c.V3), text(c.RunExports), 0, "", len(c.Labels), yankedAt, why,
+	}
+}
+
+// importer is the uploader of what an operator imported.
+const importer = "import"
+
+// revision is the repodata revision that a record needs; 0 for what every client reads.
+func revision(v3 bool) int {
+	if v3 {
+		return 3
+	}
+	return 0
+}
+
+func insertArtifact(ctx context.Context, tx *sql.Tx, c publish.Commit, at time.Time) (id int64, err error) {
+	p := params{args: append([]any{c.Channel.ID, c.Record.Subdir.String(), c.File.String()}, uploadValues(c, at)...)}
+	marks := make([]string, len(p.args))
+	for i := range marks {
+		marks[i] = fmt.Sprintf("$%d", i+1)
+	}
+	err = tx.QueryRowContext(ctx, `INSERT INTO artifact (channel_id, subdir, filename, `+strings.Join(uploadColumns, ", ")+`)
+		VALUES (`+strings.Join(marks, ", ")+`) RETURNING id`, p.args...).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("insert artifact: %w", err)
+	}
+	return id, nil
+}
+
+// replaceArtifact makes another artifact of a row: nothing of the old one stays but its number and its name.
+func replaceArtifact(ctx context.Context, tx *sql.Tx, id int64, c publish.Commit, at time.Time) error {
+	p := params{args: []any{id}}
+	set := make([]string, len(uploadColumns))
+	for i, v := range uploadValues(c, at) {
+		set[i] = uploadColumns[i] + " = " + p.add(v)
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE artifact SET `+strings.Join(set, ", ")+`,
+		yanked_by = '', deleted_us = NULL, deleted_by = '', deleted_why = '', purged_us = NULL WHERE id = $1`, p.args...)
+	if err != nil {
+		return fmt.Errorf("replace artifact: %w", err)
+	}
+	return nil
+}
+
+// replace puts other bytes in the place of an artifact, wherever it is listed, and where the commit says.
+func (b *batch) replace(ctx context.Context, c publish.Commit, old there) (publish.Outcome, error) {
+	now := b.now()
+	where, err := listings(ctx, b.tx, old.id)
+	if err != nil {
+		return publish.Outcome{}, err
+	}
+	c.Labels = slices.Clone(c.Labels)
+	for _, l := range where {
+		if !l.takenOut && !slices.Contains(c.Labels, l.label) {
+			c.Labels = append(c.Labels, l.label)
+		}
+	}
+	if err := replaceArtifact(ctx, b.tx, old.id, c, uploadedAt(c, now)); err != nil {
+		return publish.Outcome{}, err
+	}
+	if !old.purged {
+		if err := doubt(ctx, b.tx, old.sum, now); err != nil {
+			return publish.Outcome{}, err
+		}
+	}
+	if err := b.show(ctx, c, old.id); err != nil {
+		return publish.Outcome{}, err
+	}
+	b.recount[c.Record.Name] = true
+	c.Event.Facts["replaced_sha256"] = hexSum(old.sum)
+	b.events = append(b.events, c)
+	return publish.Outcome{IndexedAt: now}, nil
+}
+
+// doubt notes that a blob may be needed no more, for somebody to look at.
+func doubt(ctx context.Context, tx *sql.Tx, sum [32]byte, at time.Time) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO doubt (sha256, at_us) VALUES ($1, $2) ON CONFLICT (sha256) DO NOTHING`, sum[:], micros(at))
+	if err != nil {
+		return fmt.Errorf("doubt a blob: %w", err)
+	}
+	return nil
+}
+
+// Located is where the bytes of an artifact are.
+type Located struct {
+	SHA256 [32]byte
+	Size   int64
+	At     time.Time
+}
+
+// Locate finds an artifact that is listed in a place; fault.NotFound when none is: what is in no label, or deleted,
+// is invisible to every reader. What is yanked is there: lock files name it.
+func (db *DB) Locate(ctx context.Context, p index.Place, f conda.Filename) (Located, error) {
+	var l Located
+	var sum []byte
+	plain, _ := index.SeriesOf(f, false)
+	newer, _ := index.SeriesOf(f, true)
+	err := db.reader.QueryRowContext(ctx, `SELECT a.sha256, a.size, r.indexed_us FROM record r JOIN artifact a ON a.id = r.artifact_id
+		WHERE r.channel_id = $1 AND r.label = $2 AND r.subdir = $3 AND r.series IN ($4, $5) AND r.filename = $6 AND r.shown > 0`,
+		p.ChannelID, p.Label.String(), p.Subdir.String(), string(plain), string(newer), f.String()).Scan(&sum, &l.Size, when{&l.At})
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, fault.New(fault.NotFound, "There is no %s/%s here.", p.Subdir, f)
+	} else if err != nil {
+		return l, fmt.Errorf("locate %s: %w", f, err)
+	}
+	copy(l.SHA256[:], sum)
+	return l, nil
+}
+
+// digestsAtOnce bounds the parameters of one statement.
+const digestsAtOnce = 500
+
+// Digests tells the SHA-256 of those of the files that are in a subdir, listed or not; deleted ones are not there.
+func (db *DB) Digests(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error) {
+	type row struct {
+		name string
+		sum  []byte
+	}
+	out := map[string][32]byte{}
+	for names := range slices.Chunk(filenames, digestsAtOnce) {
+		var p params
+		rows, err := collect(ctx, db.reader, func(r *sql.Rows, v *row) error { return r.Scan(&v.name, &v.sum) },
+			`SELECT filename, sha256 FROM artifact WHERE channel_id = `+p.add(channelID)+` AND subdir = `+p.add(d.String())+
+				` AND filename IN (`+in(&p, names)+`) AND deleted_us IS NULL`, p.args...)
+		if err != nil {
+			return nil, fmt.Errorf("digests: %w", err)
+		}
+		for _, r := range rows {
+			out[r.name] = [32]byte(r.sum)
+		}
+	}
+	return out, nil
+}
