@@ -30,7 +30,7 @@ const maxShown = MaxFilename + 2
 // `channel name "conda" is reserved: clients drop it from paths`.
 type SyntaxError struct {
 	// What was to be read: "file name", "subdir", "channel name", "label", "package name", "version",
-	// "build string", "package pattern" or "dependency".
+	// "build string", "package pattern", "dependency" or "patch".
 	What string
 	// Got is the string, cut to MaxFilename bytes. It may hold anything: quote it before showing it.
 	Got string

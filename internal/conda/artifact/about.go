@@ -13,10 +13,17 @@ import (
 type About struct {
 	// Home, DevURL, DocURL and SourceURL are links, the first of a list; at most 2048 bytes.
 	Home, DevURL, DocURL, SourceURL string
+	// DocSourceURL and IconURL are links, too.
+	DocSourceURL, IconURL string
 	// License and Summary are single lines of at most 512 bytes.
 	License, Summary string
+	// SourceGitURL and RecipeOrigin are single lines as well. The first is whatever git takes, which need not
+	// be a link.
+	SourceGitURL, RecipeOrigin string
 	// Description may have lines and Markdown; at most 64 KiB.
 	Description string
+	// Tags, Identifiers and Keywords are at most 64 single lines each.
+	Tags, Identifiers, Keywords []string
 }
 
 // The bounds of About, in bytes.
@@ -26,6 +33,9 @@ const (
 	maxURL  = 2048
 )
 
+// maxWords bounds the lists of About.
+const maxWords = 64
+
 // readAbout reads about.json, which passed checkJSON; nil gives nothing. It is for show only, so nothing
 // in it is refused.
 func readAbout(b []byte) (a About) {
@@ -34,10 +44,25 @@ func readAbout(b []byte) (a About) {
 		return a
 	}
 	a.Home, a.DevURL, a.DocURL = o.link("home"), o.link("dev_url"), o.link("doc_url")
-	a.SourceURL = o.link("source_url")
-	a.License, a.Summary = clean(o.free("license"), maxLine, false), clean(o.free("summary"), maxLine, false)
+	a.SourceURL, a.DocSourceURL, a.IconURL = o.link("source_url"), o.link("doc_source_url"), o.link("icon_url")
+	a.License, a.Summary = o.line("license"), o.line("summary")
+	a.SourceGitURL, a.RecipeOrigin = o.line("source_git_url"), o.line("recipe_origin")
 	a.Description = clean(o.free("description"), maxText, true)
+	a.Tags, a.Identifiers, a.Keywords = o.lines("tags"), o.lines("identifiers"), o.lines("keywords")
 	return a
+}
+
+// line returns a string, or a list's strings, as a single line.
+func (o object) line(key string) string { return clean(o.free(key), maxLine, false) }
+
+// lines returns the strings of a list, or the lines of one string, without those that are blank.
+func (o object) lines(key string) (all []string) {
+	for s := range strings.SplitSeq(o.free(key), "\n") {
+		if s = clean(s, maxLine, false); s != "" && len(all) < maxWords {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // free returns a string, or a list's strings as lines; "" for anything else.

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"sluice/internal/conda"
 )
@@ -39,6 +40,8 @@ type Package struct {
 	About About
 	// Files counts the entries of info/paths.json; 0 when the package has none.
 	Files int
+	// Traits are what channeldata.json tells of those files (CEP 38).
+	Traits conda.Traits
 }
 
 // Read reads the package in the first size bytes of r, which was uploaded under the name f. It reads all
@@ -73,8 +76,13 @@ func (c *contents) pack(f conda.Filename) (*Package, error) {
 	if c.index == nil {
 		return nil, bad("the package has no info/index.json, which says what it is; build it with a conda build tool")
 	}
-	p := &Package{RawIndex: c.index, Files: c.files}
-	if err := readIndex(p, c.index, f, c.lim.Now); err != nil {
+	p := &Package{RawIndex: c.index, Files: c.files, Traits: c.allTraits()}
+	now := c.lim.Now
+	if c.lim.Imported {
+		now = time.Time{}
+	}
+	var err error
+	if p.Record, p.SchemaVersion, err = readIndex(c.index, f, now); err != nil {
 		return nil, within("info/index.json", err)
 	}
 	if err := readRunExports(&p.RunExports, c.runExports); err != nil {

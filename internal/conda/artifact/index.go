@@ -3,6 +3,8 @@ package artifact
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,39 +13,54 @@ import (
 	"sluice/internal/conda"
 )
 
-// readIndex makes the record of info/index.json (CEP 34), which passed checkJSON. Only the fields of the
-// record are read, so what the index owns (md5, sha256, size, indexed_timestamp, run_exports and so on)
-// cannot come from a package. One record that a client cannot read spoils the whole index for it: what
-// has no clear meaning is refused, and null is never passed on.
-func readIndex(p *Package, raw []byte, f conda.Filename, now time.Time) error {
+// ParseIndex makes the record of raw, an info/index.json or what another channel's index says of a package
+// (CEP 34, 36), just as Read does for a package that was uploaded under the name f at the time now. The
+// record is without what the index owns: MD5, SHA256, Size and IndexedMS. The number is the package's
+// SchemaVersion. Every error is a *FormatError.
+//
+// A zero now stands for a package that has been in a channel before, where what was let in once is not
+// refused again: its time may lie in the future, and is dropped when it is negative; whole numbers may be
+// written with a fraction; and a Subdir may be missing, for the caller to set.
+func ParseIndex(raw []byte, f conda.Filename, now time.Time) (r conda.Record, schemaVersion int, err error) {
+	if err := checkJSON(raw, false); err != nil {
+		return conda.Record{}, 0, err
+	}
+	return readIndex(raw, f, now)
+}
+
+// readIndex is ParseIndex of what passed checkJSON. Only the fields of the record are read, so what the
+// index owns (md5, sha256, size, indexed_timestamp, run_exports and so on) cannot come from a package. One
+// record that a client cannot read spoils the whole index for it: what has no clear meaning is refused, and
+// null is never passed on.
+func readIndex(raw []byte, f conda.Filename, now time.Time) (r conda.Record, schemaVersion int, err error) {
 	o, err := parseObject(raw)
 	if err != nil {
-		return err
+		return r, 0, err
 	}
-	r := &p.Record
+	before := now.IsZero()
 	for _, step := range []func() error{
-		func() error { return readIdentity(r, o, f) },
-		func() (err error) { r.BuildNumber, err = readBuildNumber(o); return },
-		func() (err error) { r.Subdir, err = readSubdir(o); return },
+		func() error { return readIdentity(&r, o, f) },
+		func() (err error) { r.BuildNumber, err = readBuildNumber(o, before); return },
+		func() (err error) { r.Subdir, err = readSubdir(o, before); return },
 		func() (err error) { r.Noarch, err = readNoarch(o); return },
 		func() (err error) { r.Depends, err = o.list("depends"); return },
 		func() (err error) { r.Constrains, err = o.list("constrains"); return },
 		func() (err error) { r.TimestampMS, err = readTimestamp(o, now); return },
-		func() error { return readTexts(r, o) },
+		func() error { return readTexts(&r, o) },
 		func() (err error) { r.PythonSitePackagesPath, err = readSitePackages(o); return },
 		func() (err error) { r.ExtraDepends, err = readExtraDepends(o); return },
 		func() (err error) { r.Flags, err = readFlags(o); return },
-		func() (err error) { p.SchemaVersion, err = readSchemaVersion(o); return },
+		func() (err error) { schemaVersion, err = readSchemaVersion(o); return },
 		func() error {
 			return noNUL(slices.Concat(r.Depends, r.Constrains, []string{r.Features, r.TrackFeatures}))
 		},
 	} {
 		if err := step(); err != nil {
-			return err
+			return conda.Record{}, 0, err
 		}
 	}
 	r.Purls = readPurls(o)
-	return nil
+	return r, schemaVersion, nil
 }
 
 // noNUL refuses texts that clients written in C would read up to that character and others whole.
@@ -76,20 +93,36 @@ func readIdentity(r *conda.Record, o object, f conda.Filename) error {
 	return nil
 }
 
-// readBuildNumber reads the build number, which is never guessed from the build string.
-func readBuildNumber(o object) (uint64, error) {
+// readBuildNumber reads the build number, which is never guessed from the build string. With before it may
+// be a whole number with a fraction, 1.0, as tools in other languages write it.
+func readBuildNumber(o object, before bool) (uint64, error) {
 	if o.kind("build_number") == "" {
 		return 0, bad(`"build_number" is missing; it must be a whole number, such as 0`)
 	}
 	n, err := strconv.ParseUint(string(o["build_number"]), 10, 63)
+	if err != nil && before {
+		n, err = wholeNumber(string(o["build_number"]))
+	}
 	if err != nil {
 		return 0, bad(`"build_number" is %s; it must be a whole number from 0 to 2^63-1`, quote(string(o["build_number"])))
 	}
 	return n, nil
 }
 
-// readSubdir reads the subdir. Ancient packages have platform and arch instead.
-func readSubdir(o object) (conda.Subdir, error) {
+// errNotWhole refuses a number for wholeNumber.
+var errNotWhole = errors.New("not a whole number from 0 to 2^53")
+
+// wholeNumber reads a number that was written with a fraction or an exponent, as far as such are exact.
+func wholeNumber(s string) (uint64, error) {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || n != math.Trunc(n) || n < 0 || n > 1<<53 {
+		return 0, errNotWhole
+	}
+	return uint64(n), nil
+}
+
+// readSubdir reads the subdir; with before it may be missing. Ancient packages have platform and arch instead.
+func readSubdir(o object, before bool) (conda.Subdir, error) {
 	s, err := o.text("subdir")
 	if err != nil {
 		return conda.Subdir{}, err
@@ -100,7 +133,11 @@ func readSubdir(o object) (conda.Subdir, error) {
 		if err := cmp.Or(err1, err2); err != nil {
 			return conda.Subdir{}, err
 		}
-		if platform == "" || arch == "" {
+		switch {
+		case platform != "" && arch != "":
+		case before:
+			return conda.Subdir{}, nil
+		default:
 			return conda.Subdir{}, bad(`"subdir" is missing; it says which platform the package is for, such as "linux-64" or "noarch"`)
 		}
 		switch arch {
@@ -141,7 +178,7 @@ const (
 )
 
 // readTimestamp reads the time of the build, in seconds or milliseconds. A time to come would count as
-// newest for ever and is refused (CEP 47).
+// newest for ever and is refused (CEP 47). A zero now lets it pass.
 func readTimestamp(o object, now time.Time) (int64, error) {
 	if o.kind("timestamp") == "" {
 		return 0, nil
@@ -154,8 +191,11 @@ func readTimestamp(o object, now time.Time) (int64, error) {
 		n *= 1000
 	}
 	switch {
+	case n < 0 && now.IsZero():
+		return 0, nil
 	case n < 0:
 		return 0, bad(`"timestamp" is %s; it must not be negative`, quote(string(o["timestamp"])))
+	case now.IsZero() && n <= lastSecond*1000:
 	case n > float64(now.Add(maxSkew).UnixMilli()):
 		return 0, bad(`"timestamp" is %s, which lies in the future; set the clock of the machine that builds`, quote(string(o["timestamp"])))
 	}

@@ -2,6 +2,7 @@ package artifact_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -255,6 +256,9 @@ func TestAbout(t *testing.T) {
 		{`{"description":["a","b\tc"],"summary":["a","b"]}`, artifact.About{Description: "a\nb\tc", Summary: "a b"}},
 		{`{"description":7,"summary":{"a":1},"home":[1]}`, artifact.About{}},
 		{`{"summary":"` + long + `"}`, artifact.About{Summary: strings.Repeat("é", 254) + "…"}},
+		{`{"doc_source_url":["x","https://a.b/src"],"icon_url":"http://a.b/i.png","source_git_url":"git@a.b:c\n.git","recipe_origin":" r ","tags":["a","","b\n"],"identifiers":"doi:1\n","keywords":null}`,
+			artifact.About{DocSourceURL: "https://a.b/src", IconURL: "http://a.b/i.png", SourceGitURL: "git@a.b:c .git", RecipeOrigin: "r", Tags: []string{"a", "b"}, Identifiers: []string{"doi:1"}}},
+		{`{"tags":[1],"identifiers":{"a":"b"},"keywords":"` + strings.Repeat(`k\n`, 65) + `"}`, artifact.About{Keywords: slices.Repeat([]string{"k"}, 64)}},
 		{`{"summary":"👩\u200d💻 \u2066x"}`, artifact.About{Summary: "👩\u200d💻 x"}},
 	} {
 		t.Run(tt.in, func(t *testing.T) {

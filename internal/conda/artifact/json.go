@@ -23,20 +23,13 @@ func checkJSON(b []byte, list bool) error {
 	return s.document(list)
 }
 
-// countPaths checks a paths.json of any length like checkJSON and counts what its list of paths holds.
-func countPaths(r io.Reader) (int, error) {
-	s := &scanner{r: bufio.NewReaderSize(r, bufferSize), watch: "paths"}
-	err := s.document(false)
-	return s.count, err
-}
-
 // scanner reads JSON (RFC 8259) once, front to back, and keeps nothing but the keys of open objects.
 type scanner struct {
-	r     *bufio.Reader
-	at    int64 // bytes read
-	keys  int   // bytes of the keys held
-	watch string
-	count int // elements of the outermost object's list of that name
+	r    *bufio.Reader
+	at   int64     // bytes read
+	keys int       // bytes of the keys held
+	top  string    // the key of the outermost object whose value is being read
+	list *pathList // what is kept of the list of paths; nil keeps nothing
 }
 
 // end stands for the end of the text.
@@ -99,9 +92,13 @@ func (s *scanner) value(c rune, depth int) (int, error) {
 	}
 	switch c {
 	case '{':
-		return 0, s.object(depth + 1)
+		err := s.object(depth + 1)
+		if depth+1 == entryDepth && s.listed() {
+			s.list.end()
+		}
+		return 0, err
 	case '[':
-		return s.list(depth + 1)
+		return s.array(depth + 1)
 	case '"':
 		return 0, s.text(nil)
 	case 't':
@@ -128,8 +125,8 @@ func (s *scanner) word(rest string) error {
 	return nil
 }
 
-// list reads to the closing bracket and counts the elements.
-func (s *scanner) list(depth int) (n int, err error) {
+// array reads to the closing bracket and counts the elements.
+func (s *scanner) array(depth int) (n int, err error) {
 	c, err := s.token()
 	if err != nil || c == ']' {
 		return 0, err
@@ -183,12 +180,8 @@ func (s *scanner) object(depth int) error {
 		if c, err = s.token(); err != nil {
 			return err
 		}
-		n, err := s.value(c, depth)
-		if err != nil {
+		if err := s.member(key, c, depth); err != nil {
 			return err
-		}
-		if depth == 1 && key == s.watch {
-			s.count = n
 		}
 		more, err := s.comma('}')
 		if err != nil || !more {
@@ -198,6 +191,30 @@ func (s *scanner) object(depth int) error {
 			return err
 		}
 	}
+}
+
+// entryDepth is how deep the objects in a list of paths lie.
+const entryDepth = 3
+
+// listed reports whether what lies in the list of paths is being read.
+func (s *scanner) listed() bool { return s.list != nil && s.top == "paths" }
+
+// member reads the value of a key, which begins with c, in an object of that depth.
+func (s *scanner) member(key string, c rune, depth int) error {
+	if depth == 1 {
+		s.top = key
+	}
+	if c == '"' && depth == entryDepth && s.listed() && s.list.wants(key) {
+		var b bytes.Buffer
+		err := s.text(&b)
+		s.list.text(key, b.String())
+		return err
+	}
+	n, err := s.value(c, depth)
+	if depth == 1 && s.listed() {
+		s.list.files = n
+	}
+	return err
 }
 
 // key reads a key, whose first character is c, and the colon after it.

@@ -25,7 +25,7 @@ func (s *scanner) text(keep *bytes.Buffer) error {
 			continue
 		}
 		if keep.WriteRune(c); keep.Len() > maxKeys {
-			return over("it has a longer key than the limit here")
+			return over("it has a longer key or path than the limit here")
 		}
 	}
 }

@@ -10,6 +10,9 @@ type Limits struct {
 	// Now is the time of the upload. It must be set: a build time that lies more than ten minutes after
 	// it is refused.
 	Now time.Time
+	// Imported says that the package has been in a channel before: its info/index.json is read as ParseIndex
+	// reads it without a clock.
+	Imported bool
 	// ScanPayload makes Read walk the files to install, too. A .tar.bz2 is always walked whole.
 	ScanPayload bool
 	// InfoBytes and InfoEntries bound what is below info/.

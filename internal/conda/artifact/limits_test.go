@@ -112,7 +112,7 @@ func TestManyKeys(t *testing.T) {
 		b.WriteString(`,"` + strconv.Itoa(i) + `":0`)
 	}
 	check(t, withPaths("{"+b.String()[1:]+"}"), stem+".conda", "more keys than the limit")
-	check(t, withPaths(`{"`+strings.Repeat("a", 2<<20)+`":1}`), stem+".conda", "longer key than the limit")
+	check(t, withPaths(`{"`+strings.Repeat("a", 2<<20)+`":1}`), stem+".conda", "longer key or path than the limit")
 	check(t, withPaths(`{"paths":[`+strings.Repeat(`{"a":1,"b":2},`, 100_000)+`{}]}`), stem+".conda", "")
 }
 

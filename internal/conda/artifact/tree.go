@@ -5,6 +5,8 @@ import (
 	"hash/maphash"
 	"io"
 	"strings"
+
+	"sluice/internal/conda"
 )
 
 // tree walks the entries of one tar file and holds them to the rules for paths. What it remembers is
@@ -114,7 +116,18 @@ func (t *tree) note(path string, kind byte) error {
 type contents struct {
 	lim                      Limits
 	index, about, runExports []byte // nil: not there
-	files                    int    // entries of paths.json
+	paths                    bool   // there is a paths.json
+	files                    int    // its entries
+	traits                   conda.Traits
+	oldTraits                conda.Traits // by what packages had before there was a paths.json
+}
+
+// allTraits are those of paths.json, or of what stands for it in very old packages.
+func (c *contents) allTraits() conda.Traits {
+	if c.paths {
+		return c.traits
+	}
+	return c.oldTraits
 }
 
 // take reads the entry if it is one of the files. Size is the header's, checked before anything is read;
@@ -132,7 +145,7 @@ func (c *contents) take(path string, e entry, r io.Reader) error {
 		keep, max = &c.runExports, c.lim.RunExports
 	case "info/link.json":
 		keep, max = new([]byte), c.lim.Link
-	case "info/paths.json":
+	case "info/paths.json", "info/files", "info/has_prefix":
 		max = c.lim.Paths
 	default:
 		return nil
@@ -145,15 +158,30 @@ func (c *contents) take(path string, e entry, r io.Reader) error {
 	case e.size > max:
 		return over("%s has %d bytes; the limit here is %d", path, e.size, max)
 	}
+	if keep == nil {
+		return within(path, c.readPaths(path, r))
+	}
 	return within(path, c.read(path, keep, r))
+}
+
+// readPaths reads one of the files that tell of those to install.
+func (c *contents) readPaths(path string, r io.Reader) (err error) {
+	if path == "info/paths.json" {
+		c.paths = true
+		c.files, c.traits, err = readPathsJSON(r)
+		return err
+	}
+	read := readFiles
+	if path == "info/has_prefix" {
+		read = readHasPrefix
+	}
+	t, err := read(r)
+	c.oldTraits |= t
+	return err
 }
 
 // read checks the file's JSON and keeps it where it is kept.
 func (c *contents) read(path string, keep *[]byte, r io.Reader) (err error) {
-	if keep == nil {
-		c.files, err = countPaths(r)
-		return err
-	}
 	if *keep, err = io.ReadAll(r); err != nil {
 		return err
 	}
