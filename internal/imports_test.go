@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"trust"},
 	{"catalog", "access"},
 	{"index"},
-	{"publish"},
+	{"publish", "curate"},
 	{"db"},
 	{"server/gate"},
 	{"server/reply", "server/caller"},

@@ -113,6 +113,12 @@ func (a *Access) MayManage(ctx context.Context, p Principal, ch channel.Channel)
 	return a.needs(ctx, p, ch, channel.Owner, "manage")
 }
 
+// MayCurate decides whether p may yank artifacts of ch, list them in labels and correct their records. To delete them
+// takes MayManage.
+func (a *Access) MayCurate(ctx context.Context, p Principal, ch channel.Channel) error {
+	return a.needs(ctx, p, ch, channel.Maintainer, "curate")
+}
+
 // MayAudit decides whether p may read the audit log of ch.
 func (a *Access) MayAudit(ctx context.Context, p Principal, ch channel.Channel) error {
 	return a.needs(ctx, p, ch, channel.Maintainer, "read the audit log of")

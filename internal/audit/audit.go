@@ -13,11 +13,25 @@ type Kind string
 
 // The kinds of events.
 const (
-	TokenMinted      Kind = "publish_token.minted"
-	MintRefused      Kind = "publish_token.refused"
-	TokenRevoked     Kind = "publish_token.revoked"
-	Uploaded         Kind = "artifact.uploaded"
-	UploadRefused    Kind = "artifact.refused"
+	TokenMinted   Kind = "publish_token.minted"
+	MintRefused   Kind = "publish_token.refused"
+	TokenRevoked  Kind = "publish_token.revoked"
+	Uploaded      Kind = "artifact.uploaded"
+	UploadRefused Kind = "artifact.refused"
+	// What owners and maintainers do with artifacts that are there. One event may be about many.
+	Yanked   Kind = "artifact.yanked"
+	Unyanked Kind = "artifact.unyanked"
+	Deleted  Kind = "artifact.deleted"
+	Restored Kind = "artifact.restored"
+	Purged   Kind = "artifact.purged"
+	Listed   Kind = "artifact.listed"
+	TakenOut Kind = "artifact.taken_out"
+	Moved    Kind = "artifact.moved"
+	Patched  Kind = "artifact.patched"
+	// Imported: an operator brought artifacts from another channel.
+	Imported Kind = "channel.imported"
+	// IndexRepaired: the index of a channel was found to differ from its artifacts, and made anew.
+	IndexRepaired    Kind = "index.repaired"
 	PublisherAdded   Kind = "publisher.added"
 	PublisherRemoved Kind = "publisher.removed"
 	PublisherPinned  Kind = "publisher.pinned"

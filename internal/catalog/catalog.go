@@ -57,6 +57,15 @@ type File struct {
 	Run trust.Provenance
 	// PublisherID is the rule that allowed it; 0 for an API token.
 	PublisherID int64
+	// Source is where an operator imported it from; "" for what was uploaded here.
+	Source string
+	// YankedAt is when it was taken from solvers, zero where it was not; YankedWhy is the reason, for people.
+	YankedAt  time.Time
+	YankedWhy string
+	// Patched says that the index corrects what the package says of itself.
+	Patched bool
+	// Labels are those that list it, sorted: at least one.
+	Labels []conda.Label
 }
 
 // ByCI reports whether a trusted publisher published f.
@@ -119,7 +128,7 @@ const MaxNames = 200
 // MaxCount is where counting stops: beyond it a list is "more than MaxCount" long.
 const MaxCount = 10_000
 
-// Store reads. One method is one transaction.
+// Store reads what readers may see: what is listed in a label and not deleted. One method is one transaction.
 type Store interface {
 	// Packages lists packages by name.
 	Packages(ctx context.Context, q Query) ([]Package, error)
@@ -134,8 +143,9 @@ type Store interface {
 	// Totals sums up a channel, Summaries any number of them at once, without Subdirs; empty ones are missing there.
 	Totals(ctx context.Context, channelID int64) (Totals, error)
 	Summaries(ctx context.Context, channels []int64) ([]Summary, error)
-	// Existing returns those of the "subdir/filename" keys that the channel has.
-	Existing(ctx context.Context, channelID int64, keys []string) ([]string, error)
+	// Existing returns those of the "subdir/filename" keys that the channel has; with hidden, also those that are taken
+	// though no reader sees a file there.
+	Existing(ctx context.Context, channelID int64, keys []string, hidden bool) ([]string, error)
 }
 
 // Catalog is the use cases.

@@ -37,8 +37,16 @@ func uploadValues(c publish.Commit, at time.Time) []any {
 	r := c.Record
 	return []any{
 		r.Name, r.Version, r.Build, int64(r.BuildNumber), r.SHA256[:], r.MD5[:], r.Size, r.TimestampMS, text(r.Depends), c.RawIndex, text(c.About), r.License, micros(at),
-		publisher, account, uploader, provenance, run, ref, source, revision(c.V3), text(c.RunExports), 0, "", len(c.Labels), yankedAt, why,
+		publisher, account, uploader, provenance, run, ref, source, revision(c.V3), text(c.RunExports), int64(c.Traits), patchText(c.Patch), len(c.Labels), yankedAt, why,
 	}
+}
+
+// patchText is an overlay as the database keeps it: "" for none.
+func patchText(p conda.Patch) string {
+	if p.IsZero() {
+		return ""
+	}
+	return text(p)
 }
 
 // importer is the uploader of what an operator imported.

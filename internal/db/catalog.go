@@ -100,7 +100,10 @@ func scanPackage(r *sql.Rows, k *catalog.Package) error {
 const maxFiles = 20000
 
 const fileColumns = `a.id, c.name, a.subdir, a.filename, a.build_number, a.sha256, a.md5, a.size, a.timestamp_ms, a.depends, a.license, a.about,
-	a.created_us, a.uploader, a.provenance, a.publisher_id`
+	a.created_us, a.uploader, a.provenance, a.publisher_id, a.source, a.yanked_us, a.yanked_why, a.patch`
+
+// visible is the condition for what any reader may see.
+const visible = `a.listed > 0 AND a.deleted_us IS NULL`
 
 const fileTables = ` FROM artifact a JOIN channel c ON c.id = a.channel_id `
 
@@ -110,18 +113,19 @@ type fileRow struct {
 	sha, md                   []byte
 	built, buildNumber        int64
 	publisher                 sql.Null[int64]
+	patch                     string
 }
 
 func (r *fileRow) fields() []any {
 	return []any{&r.ID, &r.channel, &r.subdir, &r.filename, &r.buildNumber, &r.sha, &r.md, &r.Size, &r.built, jsonText{&r.Depends}, &r.License, jsonText{&r.About},
-		when{&r.UploadedAt}, &r.Uploader, jsonText{&r.Run}, &r.publisher}
+		when{&r.UploadedAt}, &r.Uploader, jsonText{&r.Run}, &r.publisher, &r.Source, when{&r.YankedAt}, &r.YankedWhy, &r.patch}
 }
 
 func (r *fileRow) file() (f catalog.File, err error) {
 	f = r.File
 	copy(f.SHA256[:], r.sha)
 	copy(f.MD5[:], r.md)
-	f.PublisherID, f.BuildNumber = r.publisher.V, uint64(r.buildNumber)
+	f.PublisherID, f.BuildNumber, f.Patched = r.publisher.V, uint64(r.buildNumber), r.patch != ""
 	if r.built != 0 {
 		f.BuiltAt = time.UnixMilli(r.built).UTC()
 	}
@@ -147,15 +151,19 @@ func scanFile(r *sql.Rows, f *catalog.File) error {
 
 // Files implements catalog.Store.
 func (db *DB) Files(ctx context.Context, channelID int64, name string) ([]catalog.File, error) {
-	return collect(ctx, db.reader, scanFile,
-		`SELECT `+fileColumns+fileTables+`WHERE a.channel_id = $1 AND a.name = $2 ORDER BY a.id DESC LIMIT $3`, channelID, name, maxFiles)
+	files, err := collect(ctx, db.reader, scanFile,
+		`SELECT `+fileColumns+fileTables+`WHERE a.channel_id = $1 AND a.name = $2 AND `+visible+` ORDER BY a.id DESC LIMIT $3`, channelID, name, maxFiles)
+	if err != nil {
+		return nil, fmt.Errorf("files: %w", err)
+	}
+	return files, db.labelFiles(ctx, files)
 }
 
 // File implements catalog.Store.
 func (db *DB) File(ctx context.Context, channelID int64, d conda.Subdir, f conda.Filename) (catalog.File, error) {
 	var row fileRow
 	var raw []byte
-	err := db.reader.QueryRowContext(ctx, `SELECT `+fileColumns+`, a.index_json`+fileTables+`WHERE a.channel_id = $1 AND a.subdir = $2 AND a.filename = $3`,
+	err := db.reader.QueryRowContext(ctx, `SELECT `+fileColumns+`, a.index_json`+fileTables+`WHERE a.channel_id = $1 AND a.subdir = $2 AND a.filename = $3 AND `+visible,
 		channelID, d.String(), f.String()).Scan(append(row.fields(), &raw)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return catalog.File{}, fault.New(fault.NotFound, "There is no %s/%s in this channel.", d, f)
@@ -163,7 +171,13 @@ func (db *DB) File(ctx context.Context, channelID int64, d conda.Subdir, f conda
 		return catalog.File{}, fmt.Errorf("file: %w", err)
 	}
 	row.RawIndex = raw
-	return row.file()
+	file, err := row.file()
+	if err != nil {
+		return catalog.File{}, err
+	}
+	one := []catalog.File{file}
+	err = db.labelFiles(ctx, one)
+	return one[0], err
 }
 
 // RecentFiles implements catalog.Store.
@@ -176,8 +190,25 @@ func (db *DB) RecentFiles(ctx context.Context, channels []int64, limit int) ([]c
 		// The plus keeps SQLite from gathering all files of all channels to sort them: it walks back from the newest.
 		where = `+a.channel_id IN (` + in(&p, channels) + `)`
 	}
-	return collect(ctx, db.reader, scanFile,
-		`SELECT `+fileColumns+fileTables+`WHERE `+where+` ORDER BY a.id DESC LIMIT `+p.add(limit), p.args...)
+	files, err := collect(ctx, db.reader, scanFile,
+		`SELECT `+fileColumns+fileTables+`WHERE `+where+` AND `+visible+` ORDER BY a.id DESC LIMIT `+p.add(limit), p.args...)
+	if err != nil {
+		return nil, fmt.Errorf("recent files: %w", err)
+	}
+	return files, db.labelFiles(ctx, files)
+}
+
+// labelFiles fills in which labels list the files.
+func (db *DB) labelFiles(ctx context.Context, files []catalog.File) error {
+	ids := make([]int64, len(files))
+	for i, f := range files {
+		ids[i] = f.ID
+	}
+	labels, err := db.labelsOf(ctx, ids)
+	for i := range files {
+		files[i].Labels = labels[files[i].ID]
+	}
+	return err
 }
 
 // Totals implements catalog.Store.
@@ -212,7 +243,7 @@ func (db *DB) Summaries(ctx context.Context, channels []int64) ([]catalog.Summar
 	return collect(ctx, db.reader, func(r *sql.Rows, s *catalog.Summary) error {
 		return r.Scan(append([]any{&s.ChannelID, &s.LastName, &s.LastVersion}, sumsOf(&s.Totals)...)...)
 	}, `SELECT c.id, a.name, a.version, `+sums+` FROM channel c JOIN package p ON p.channel_id = c.id
-		JOIN artifact a ON a.id = (SELECT max(id) FROM artifact WHERE channel_id = c.id)
+		JOIN artifact a ON a.id = (SELECT max(v.id) FROM artifact v WHERE v.channel_id = c.id AND v.listed > 0 AND v.deleted_us IS NULL)
 		WHERE c.id IN (`+in(&p, channels)+`) GROUP BY c.id, a.name, a.version ORDER BY c.id`, p.args...)
 }
 
@@ -220,7 +251,7 @@ func (db *DB) Summaries(ctx context.Context, channels []int64) ([]catalog.Summar
 const existsAtOnce = 500
 
 // Existing implements catalog.Store.
-func (db *DB) Existing(ctx context.Context, channelID int64, keys []string) ([]string, error) {
+func (db *DB) Existing(ctx context.Context, channelID int64, keys []string, hidden bool) ([]string, error) {
 	var out []string
 	for len(keys) > 0 {
 		n := min(len(keys), existsAtOnce)
@@ -231,7 +262,11 @@ func (db *DB) Existing(ctx context.Context, channelID int64, keys []string) ([]s
 			subdir, filename, _ := strings.Cut(k, "/")
 			either[i] = `(subdir = ` + p.add(subdir) + ` AND filename = ` + p.add(filename) + `)`
 		}
-		query := `SELECT subdir || '/' || filename FROM artifact WHERE channel_id = ` + channel + ` AND (` + strings.Join(either, " OR ") + `) ORDER BY 1`
+		query := `SELECT subdir || '/' || filename FROM artifact WHERE channel_id = ` + channel + ` AND (` + strings.Join(either, " OR ") + `)`
+		if !hidden {
+			query += ` AND listed > 0 AND deleted_us IS NULL`
+		}
+		query += ` ORDER BY 1`
 		found, err := collect(ctx, db.reader, func(r *sql.Rows, s *string) error { return r.Scan(s) }, query, p.args...)
 		if err != nil {
 			return nil, fmt.Errorf("existing: %w", err)

@@ -153,7 +153,11 @@ func uploadedAt(c publish.Commit, now time.Time) time.Time {
 
 // show lists the artifact in the labels of the commit.
 func (b *batch) show(ctx context.Context, c publish.Commit, id int64) error {
-	e := entry{artifactID: id, file: c.File, record: c.Record, runExports: c.RunExports, v3: c.V3}
+	e := entry{artifactID: id, file: c.File, v3: c.V3}
+	var err error
+	if e.record, e.runExports, err = c.Patch.Apply(c.Record, c.RunExports, c.V3); err != nil {
+		return err
+	}
 	how, at := shownPackage, time.Time{}
 	if c.Import != nil {
 		at = c.Import.IndexedAt

@@ -21,6 +21,10 @@ type Commit struct {
 	// Record is what the index will say; the store sets its IndexedMS, the moment of the listing.
 	Record     conda.Record
 	RunExports conda.RunExports
+	// Traits are what channeldata.json tells of the package's files.
+	Traits conda.Traits
+	// Patch lies over Record and RunExports where the index speaks of the artifact; Record is the package's own.
+	Patch conda.Patch
 	// RawIndex is info/index.json as the package has it.
 	RawIndex []byte
 	About    artifact.About

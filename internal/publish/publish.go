@@ -209,7 +209,7 @@ func (r *Received) describe(ctx context.Context, ch channel.Channel, right acces
 	rec := pkg.Record
 	rec.MD5, rec.SHA256, rec.Size = r.md5, r.sha256, r.size
 	return Commit{
-		Channel: ch, Labels: []conda.Label{conda.MainLabel()}, File: r.file, Record: rec, RunExports: pkg.RunExports,
+		Channel: ch, Labels: []conda.Label{conda.MainLabel()}, File: r.file, Record: rec, RunExports: pkg.RunExports, Traits: pkg.Traits,
 		RawIndex: pkg.RawIndex, About: pkg.About, V3: rec.NeedsV3() || pkg.SchemaVersion >= v3, Right: right, Grants: grants, Force: r.force,
 		Event: audit.Event{
 			Kind: audit.Uploaded, ChannelID: ch.ID, Channel: ch.Name.String(), Subject: rec.Subdir.String() + "/" + r.file.String(),

@@ -6,6 +6,7 @@ import (
 
 	"sluice/internal/conda"
 	"sluice/internal/fault"
+	"sluice/internal/server/caller"
 )
 
 // artifactsJSON asks about many artifacts at once.
@@ -34,7 +35,9 @@ func (s *service) findExisting(ctx context.Context, in *existsInput) (*existsOut
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Catalog.Store.Existing(ctx, ch.ID, asked)
+	// Who may upload is told of every name that is taken; readers of what they can read.
+	_, refused := s.Access.MayUpload(ctx, caller.From(ctx), ch)
+	found, err := s.Catalog.Store.Existing(ctx, ch.ID, asked, refused == nil)
 	if err != nil {
 		return nil, err
 	}
