@@ -122,16 +122,16 @@ func wantPieces(t *testing.T, w *world, shardPieces int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, ok, err := w.DB.Snapshot(t.Context(), index.Place{ChannelID: w.forge.ID, Label: conda.MainLabel(), Subdir: noarch})
+	l, ok, err := w.DB.Pieces(t.Context(), index.Place{ChannelID: w.forge.ID, Label: conda.MainLabel(), Subdir: noarch}, nil, 0)
 	if err != nil || !ok {
-		t.Fatalf("snapshot: found %v, %v", ok, err)
+		t.Fatalf("pieces: found %v, %v", ok, err)
 	}
 	for series, least := range map[index.Series]int{index.Conda: 2, index.TarBz2: 2, index.Shards: shardPieces} {
-		if n := len(s.Pieces[series]); n < least {
+		if n := int(l.Totals[series].Pieces); n < least {
 			t.Errorf("%s has %d pieces, want at least %d", series, n, least)
 		}
 	}
-	if n := len(s.Pieces[index.Conda]) + len(s.Pieces[index.TarBz2]); n <= 4 {
+	if n := l.Totals[index.Conda].Pieces + l.Totals[index.TarBz2].Pieces; n <= 4 {
 		t.Errorf("repodata.json.zst is joined from %d pieces, want more than 4", n)
 	}
 }

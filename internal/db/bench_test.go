@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -33,11 +34,41 @@ func BenchmarkPublish(b *testing.B) {
 				upload(next)
 				next++
 			}
-			s := f.snapshot(b, "linux-64")
-			if int(s.Number) != next {
-				b.Fatalf("generation %d after %d uploads", s.Number, next)
+			l, _, err := f.Pieces(b.Context(), f.place(b, "linux-64"), nil, 0)
+			if err != nil || int(l.Number) != next {
+				b.Fatalf("generation %d after %d uploads, %v", l.Number, next, err)
 			}
-			b.ReportMetric(float64(len(s.Pieces[index.Conda])), "pieces")
+			b.ReportMetric(float64(l.Totals[index.Conda].Pieces), "pieces")
+		})
+	}
+}
+
+// BenchmarkPieces reads the pieces of a repodata.json of a million records on SQLite: all of them, and those that came
+// with the last generation.
+func BenchmarkPieces(b *testing.B) {
+	const pieces = 5600
+	path, c := filepath.Join(b.TempDir(), "sluice.db"), newClock()
+	d, err := db.OpenSQLite(b.Context(), path, c.now)
+	f := newFixture(b, d, err, c)
+	f.publish(b, f.commit(b, "linux-64", "first-1-0.conda", 1))
+	f.publish(b, f.commit(b, "linux-64", "second-1-0.conda", 2))
+	raw := must(sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)"))(b)
+	defer raw.Close()
+	if _, err := raw.ExecContext(b.Context(), `WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < ?)
+		INSERT INTO piece SELECT channel_id, label, subdir, series, printf('library-%06d-1.0.0-py312_h0123456_0.conda', n), 1, 180, 114000, 19000, n FROM piece, i
+		WHERE series = 'packages.conda'`, pieces-1); err != nil {
+		b.Fatal(err)
+	}
+	of := []index.Series{index.TarBz2, index.Conda, index.TarBz2V3, index.CondaV3, index.Removed}
+	for name, after := range map[string]int64{"all": 0, "last": 1} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			want := map[bool]int{true: pieces, false: 1}[after == 0]
+			for b.Loop() {
+				if l, _, err := f.Pieces(b.Context(), f.place(b, "linux-64"), of, after); err != nil || len(l.Pieces[index.Conda]) != want {
+					b.Fatal(len(l.Pieces[index.Conda]), err)
+				}
+			}
 		})
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
-	"sluice/internal/conda/repodata"
 	"sluice/internal/fault"
 	"sluice/internal/index"
 )
@@ -30,35 +32,115 @@ func generation(ctx context.Context, q queryer, p index.Place, lock string) (ind
 	return g, true, nil
 }
 
-// Snapshot implements index.Store.
-func (db *DB) Snapshot(ctx context.Context, p index.Place) (*index.Snapshot, bool, error) {
-	s := &index.Snapshot{Place: p, Pieces: map[index.Series][]repodata.Piece{}}
+// Pieces implements index.Store.
+func (db *DB) Pieces(ctx context.Context, p index.Place, of []index.Series, after int64) (index.Listing, bool, error) {
+	l := index.Listing{Totals: map[index.Series]index.Totals{}, Pieces: map[index.Series][]index.Piece{}}
 	found := false
 	err := db.read(ctx, func(tx *sql.Tx) (err error) {
-		if s.Generation, found, err = generation(ctx, tx, p, ""); err != nil || !found {
+		if l.Generation, found, err = generation(ctx, tx, p, ""); err != nil || !found {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, `SELECT p.series, p.members, p.raw_len, b.bytes FROM piece p JOIN block b ON b.id = p.block_id
-			WHERE p.channel_id = $1 AND p.label = $2 AND p.subdir = $3 ORDER BY p.series, p.first_key`, p.ChannelID, p.Label.String(), p.Subdir.String())
-		if err != nil {
-			return fmt.Errorf("pieces: %w", err)
+		if err := readTotals(ctx, tx, p, l.Totals); err != nil {
+			return err
 		}
-		defer func() { _ = rows.Close() }() // rows.Err tells what matters
-		for rows.Next() {
-			var series index.Series
-			var members int
-			var piece repodata.Piece
-			if err := rows.Scan(&series, &members, &piece.RawLen, &piece.Block); err != nil {
-				return fmt.Errorf("pieces: %w", err)
-			}
-			if series == index.Shards {
-				s.Names += members
-			}
-			s.Pieces[series] = append(s.Pieces[series], piece)
+		if after > 0 {
+			return readWritten(ctx, tx, p, of, after, l.Pieces)
 		}
-		return rows.Err()
+		for _, s := range of {
+			if err := readPieces(ctx, tx, p, s, l.Pieces); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
-	return s, found, err
+	return l, found, err
+}
+
+func readTotals(ctx context.Context, tx *sql.Tx, p index.Place, into map[index.Series]index.Totals) error {
+	type sums struct {
+		series index.Series
+		totals index.Totals
+	}
+	rows, err := collect(ctx, tx, func(r *sql.Rows, s *sums) error {
+		return r.Scan(&s.series, &s.totals.Pieces, &s.totals.Members, &s.totals.RawLen, &s.totals.BlockLen)
+	}, `SELECT series, pieces, members, raw_len, block_len FROM series WHERE channel_id = $1 AND label = $2 AND subdir = $3`,
+		p.ChannelID, p.Label.String(), p.Subdir.String())
+	if err != nil {
+		return fmt.Errorf("totals: %w", err)
+	}
+	for _, s := range rows {
+		into[s.series] = s.totals
+	}
+	return nil
+}
+
+// pieceRow is a piece with the series it is of.
+type pieceRow struct {
+	series index.Series
+	index.Piece
+}
+
+const pieceColumns = `series, first_key, generation, members, raw_len, block_len, block_id`
+
+func scanPiece(r *sql.Rows, p *pieceRow) error {
+	return r.Scan(&p.series, &p.First, &p.Generation, &p.Members, &p.RawLen, &p.BlockLen, &p.Block)
+}
+
+// readPieces reads all pieces of a series. It goes along the primary key.
+func readPieces(ctx context.Context, tx *sql.Tx, p index.Place, s index.Series, into map[index.Series][]index.Piece) error {
+	rows, err := collect(ctx, tx, scanPiece, `SELECT `+pieceColumns+` FROM piece
+		WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND series = $4 ORDER BY first_key`, p.ChannelID, p.Label.String(), p.Subdir.String(), string(s))
+	if err != nil {
+		return fmt.Errorf("pieces: %w", err)
+	}
+	for _, r := range rows {
+		into[s] = append(into[s], r.Piece)
+	}
+	return nil
+}
+
+// readWritten reads the pieces that were written after a generation, by the index that there is for it: the series
+// stands in no condition, lest the database takes the primary key and reads all of them.
+func readWritten(ctx context.Context, tx *sql.Tx, p index.Place, of []index.Series, after int64, into map[index.Series][]index.Piece) error {
+	rows, err := collect(ctx, tx, scanPiece, `SELECT `+pieceColumns+` FROM piece
+		WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND generation > $4`, p.ChannelID, p.Label.String(), p.Subdir.String(), after)
+	if err != nil {
+		return fmt.Errorf("pieces: %w", err)
+	}
+	slices.SortFunc(rows, func(a, b pieceRow) int { return strings.Compare(a.First, b.First) })
+	for _, r := range rows {
+		if slices.Contains(of, r.series) {
+			into[r.series] = append(into[r.series], r.Piece)
+		}
+	}
+	return nil
+}
+
+// Blocks implements index.Store.
+func (db *DB) Blocks(ctx context.Context, numbers []int64) ([][]byte, error) {
+	at := make(map[int64]int, len(numbers))
+	args := make([]any, len(numbers))
+	places := make([]string, len(numbers))
+	for i, n := range numbers {
+		at[n], args[i], places[i] = i, n, "$"+strconv.Itoa(i+1)
+	}
+	type block struct {
+		id    int64
+		bytes []byte
+	}
+	rows, err := collect(ctx, db.reader, func(r *sql.Rows, b *block) error { return r.Scan(&b.id, &b.bytes) },
+		`SELECT id, bytes FROM block WHERE id IN (`+strings.Join(places, ", ")+`)`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("blocks: %w", err)
+	}
+	if len(rows) < len(at) {
+		return nil, fmt.Errorf("of the blocks %d only %d are there: a file is read for too long, or the database was damaged", numbers, len(rows))
+	}
+	out := make([][]byte, len(numbers))
+	for _, b := range rows {
+		out[at[b.id]] = b.bytes
+	}
+	return out, nil
 }
 
 // Shard implements index.Store.

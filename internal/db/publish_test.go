@@ -21,32 +21,42 @@ import (
 	"sluice/internal/index"
 )
 
-func (f *fixture) snapshot(t testing.TB, subdir string) *index.Snapshot {
+// place is a subdir in the label main.
+func (f *fixture) place(t testing.TB, subdir string) index.Place {
 	t.Helper()
-	p := index.Place{ChannelID: f.channel.ID, Label: conda.MainLabel(), Subdir: must(conda.ParseSubdir(subdir))(t)}
-	return must(index.New(f.DB, 1<<20).Snapshot(t.Context(), p, f.channel.CreatedAt))(t)
+	return index.Place{ChannelID: f.channel.ID, Label: conda.MainLabel(), Subdir: must(conda.ParseSubdir(subdir))(t)}
+}
+
+// file is an index file of a subdir as it is now.
+func (f *fixture) file(t testing.TB, subdir string, n index.Name) *index.File {
+	t.Helper()
+	return must(index.New(f.DB, 1<<20).File(t.Context(), f.place(t, subdir), f.channel.CreatedAt, n))(t)
+}
+
+// generation is the newest one of a subdir.
+func (f *fixture) generation(t testing.TB, subdir string) index.Generation {
+	t.Helper()
+	return f.file(t, subdir, index.RunExportsJSON).Generation
 }
 
 // files reads every index file of a snapshot and checks that they agree; it returns the file names.
 func (f *fixture) files(t testing.TB, subdir string) []string {
 	t.Helper()
-	s := f.snapshot(t, subdir)
 	var flat struct {
 		Packages      map[string]map[string]any `json:"packages"`
 		PackagesConda map[string]map[string]any `json:"packages.conda"`
 	}
-	if err := json.Unmarshal(decode(t, s, index.RepodataZst), &flat); err != nil {
+	if err := json.Unmarshal(f.decode(t, subdir, index.RepodataZst), &flat); err != nil {
 		t.Fatal(err)
 	}
-	var raw bytes.Buffer
-	if err := must(s.File(index.RepodataJSON))(t).WriteRaw(&raw); err != nil || !bytes.Equal(raw.Bytes(), decode(t, s, index.RepodataZst)) {
-		t.Errorf("repodata.json differs from its .zst (%v)", err)
+	if raw := read(t, f.file(t, subdir, index.RepodataJSON)); !bytes.Equal(raw, f.decode(t, subdir, index.RepodataZst)) {
+		t.Error("repodata.json differs from its .zst")
 	}
 	var exports struct {
 		Packages      map[string]any `json:"packages"`
 		PackagesConda map[string]any `json:"packages.conda"`
 	}
-	if err := json.Unmarshal(decode(t, s, index.RunExportsZst), &exports); err != nil {
+	if err := json.Unmarshal(f.decode(t, subdir, index.RunExportsZst), &exports); err != nil {
 		t.Fatal(err)
 	}
 	names := slices.Sorted(maps.Keys(flat.Packages))
@@ -54,19 +64,19 @@ func (f *fixture) files(t testing.TB, subdir string) []string {
 	if got := append(slices.Sorted(maps.Keys(exports.Packages)), slices.Sorted(maps.Keys(exports.PackagesConda))...); !slices.Equal(got, names) {
 		t.Errorf("run_exports lists %q, repodata %q", got, names)
 	}
-	if got := f.sharded(t, s); !slices.Equal(got, names) {
+	if got := f.sharded(t, subdir); !slices.Equal(got, names) {
 		t.Errorf("shards list %q, repodata %q", got, names)
 	}
 	return names
 }
 
 // sharded reads the shard index and every shard, and returns the file names in the order of repodata.
-func (f *fixture) sharded(t testing.TB, s *index.Snapshot) []string {
+func (f *fixture) sharded(t testing.TB, subdir string) []string {
 	t.Helper()
 	var idx struct {
 		Shards map[string][]byte `msgpack:"shards"`
 	}
-	if err := msgpack.Unmarshal(decode(t, s, index.ShardIndex), &idx); err != nil {
+	if err := msgpack.Unmarshal(f.decode(t, subdir, index.ShardIndex), &idx); err != nil {
 		t.Fatal(err)
 	}
 	var old, conda []string
@@ -75,7 +85,7 @@ func (f *fixture) sharded(t testing.TB, s *index.Snapshot) []string {
 			Packages      map[string]map[string]any `msgpack:"packages"`
 			PackagesConda map[string]map[string]any `msgpack:"packages.conda"`
 		}
-		b := must(f.Shard(t.Context(), s.Place, [32]byte(sum)))(t)
+		b := must(f.Shard(t.Context(), f.place(t, subdir), [32]byte(sum)))(t)
 		if err := msgpack.Unmarshal(inflate(t, b), &shard); err != nil {
 			t.Fatal(err)
 		}
@@ -92,19 +102,24 @@ func (f *fixture) sharded(t testing.TB, s *index.Snapshot) []string {
 	return append(old, conda...)
 }
 
-func decode(t testing.TB, s *index.Snapshot, n index.Name) []byte {
+// read reads a file to its end.
+func read(t testing.TB, file *index.File) []byte {
 	t.Helper()
-	file := must(s.File(n))(t)
-	var b bytes.Buffer
-	if err := file.WriteZstd(&b); err != nil {
-		t.Fatal(err)
+	r := file.Open(t.Context())
+	b := must(io.ReadAll(r))(t)
+	if err := r.Close(); err != nil || int64(len(b)) != file.Size() {
+		t.Errorf("read %d bytes where %d were announced, %v", len(b), file.Size(), err)
 	}
-	if int64(b.Len()) != file.ZstdSize() {
-		t.Errorf("%s has %d bytes, %d were announced", n, b.Len(), file.ZstdSize())
-	}
-	out := inflate(t, b.Bytes())
-	if int64(len(out)) != file.RawSize() {
-		t.Errorf("%s has %d bytes of content, %d were announced", n, len(out), file.RawSize())
+	return b
+}
+
+// decode reads a compressed index file of a subdir and returns its content.
+func (f *fixture) decode(t testing.TB, subdir string, n index.Name) []byte {
+	t.Helper()
+	file := f.file(t, subdir, n)
+	out := inflate(t, read(t, file))
+	if int64(len(out)) != file.Layout.RawSize() {
+		t.Errorf("%s has %d bytes of content, %d were announced", n, len(out), file.Layout.RawSize())
 	}
 	return out
 }
@@ -118,7 +133,7 @@ func inflate(t testing.TB, b []byte) []byte {
 
 func TestPublishShowsInEveryFile(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture) {
-		first := f.snapshot(t, "noarch")
+		first := f.generation(t, "noarch")
 		if first.Number != 0 || len(f.files(t, "noarch")) != 0 {
 			t.Errorf("an empty place has generation %d", first.Number)
 		}
@@ -130,10 +145,10 @@ func TestPublishShowsInEveryFile(t *testing.T) {
 		if got := f.files(t, "noarch"); !slices.Equal(got, want) {
 			t.Errorf("files = %q, want %q", got, want)
 		}
-		if out.Generation != 4 || f.snapshot(t, "noarch").Number != 4 {
+		if out.Generation != 4 || f.generation(t, "noarch").Number != 4 {
 			t.Errorf("generation = %d, want 4", out.Generation)
 		}
-		if n := f.snapshot(t, "linux-64").Number; n != 0 {
+		if n := f.generation(t, "linux-64").Number; n != 0 {
 			t.Errorf("another subdir rose to generation %d", n)
 		}
 	})
@@ -170,12 +185,12 @@ func TestPublishRefuses(t *testing.T) {
 				return err
 			}},
 		} {
-			before := f.snapshot(t, "noarch").Generation
+			before := f.generation(t, "noarch")
 			err := tt.c()
 			if fault.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("%s: %v, want %s with %q", tt.name, err, tt.code, tt.says)
 			}
-			if diff := cmp.Diff(before, f.snapshot(t, "noarch").Generation); diff != "" {
+			if diff := cmp.Diff(before, f.generation(t, "noarch")); diff != "" {
 				t.Errorf("%s: a refusal raised the generation:\n%s", tt.name, diff)
 			}
 		}
@@ -210,7 +225,11 @@ func TestPiecesSplitAndStaySmall(t *testing.T) {
 		if got := f.files(t, "linux-64"); !slices.Equal(got, want) {
 			t.Errorf("files = %q, want %q", got, want)
 		}
-		pieces := f.snapshot(t, "linux-64").Pieces[index.Conda]
+		listing, ok, err := f.Pieces(t.Context(), f.place(t, "linux-64"), []index.Series{index.Conda}, 0)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		pieces := listing.Pieces[index.Conda]
 		if len(pieces) < 4 {
 			t.Errorf("%d pieces, want several", len(pieces))
 		}
@@ -235,8 +254,8 @@ func TestUploadsAtOnceAllCount(t *testing.T) {
 		}
 		wg.Wait()
 		for _, subdir := range []string{"noarch", "linux-64"} {
-			if got := f.files(t, subdir); len(got) != 4 || f.snapshot(t, subdir).Number != 4 {
-				t.Errorf("%s: files %q at generation %d", subdir, got, f.snapshot(t, subdir).Number)
+			if got := f.files(t, subdir); len(got) != 4 || f.generation(t, subdir).Number != 4 {
+				t.Errorf("%s: files %q at generation %d", subdir, got, f.generation(t, subdir).Number)
 			}
 		}
 		totals := must(f.Totals(t.Context(), f.channel.ID))(t)

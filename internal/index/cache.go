@@ -5,57 +5,89 @@ import (
 	"sync"
 )
 
-// cache keeps snapshots, least recently used first out, within a bound of bytes.
+// cache bounds what its shelves keep together, in bytes; what was used least recently goes first.
 type cache struct {
 	limit int64
 
-	mu    sync.Mutex // guards what follows; nothing slow happens under it
+	mu    sync.Mutex // guards what follows, and the shelves; nothing slow happens under it
 	size  int64
-	byUse *list.List // of *Snapshot, most recently used first
-	at    map[Place]*list.Element
+	byUse *list.List // of *item, most recently used first
 }
 
-func newCache(limit int64) *cache {
-	return &cache{limit: limit, byUse: list.New(), at: map[Place]*list.Element{}}
+// item is one thing on one shelf.
+type item struct {
+	value any
+	size  int64
+	drop  func() // takes it from its shelf
 }
 
-// get returns the snapshot of p if it is still the one with that chain.
-func (c *cache) get(p Place, chain [32]byte) (*Snapshot, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.at[p]
+func newCache(limit int64) *cache { return &cache{limit: limit, byUse: list.New()} }
+
+// shelf is the part of a cache that keeps things of one kind by their keys.
+type shelf[K comparable, V any] struct {
+	cache *cache
+	at    map[K]*list.Element
+}
+
+func newShelf[K comparable, V any](c *cache) *shelf[K, V] {
+	return &shelf[K, V]{cache: c, at: map[K]*list.Element{}}
+}
+
+// get returns what is kept by that key.
+func (s *shelf[K, V]) get(key K) (v V, ok bool) {
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	return s.take(key)
+}
+
+// getAll returns what is kept by each of the keys, and the places in keys of those by which nothing is.
+func (s *shelf[K, V]) getAll(keys []K) (found []V, missing []int) {
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	found = make([]V, len(keys))
+	for i, k := range keys {
+		var ok bool
+		if found[i], ok = s.take(k); !ok {
+			missing = append(missing, i)
+		}
+	}
+	return found, missing
+}
+
+func (s *shelf[K, V]) take(key K) (v V, ok bool) {
+	e, ok := s.at[key]
 	if !ok {
-		return nil, false
+		return v, false
 	}
-	s := e.Value.(*Snapshot)
-	if s.Chain != chain {
-		return nil, false
-	}
-	c.byUse.MoveToFront(e)
-	return s, true
+	s.cache.byUse.MoveToFront(e)
+	return e.Value.(*item).value.(V), true
 }
 
-// put keeps s in place of any other of its place. One that is larger than the whole cache is not kept.
-// A slow reader may bring an older one: it is then replaced at the next read, never served as newer.
-func (c *cache) put(s *Snapshot) {
+// overhead is what keeping a thing costs beside it, in bytes, roughly.
+const overhead = 200
+
+// put keeps v, of so many bytes, in place of any other by that key. What is larger than the whole cache is not kept.
+func (s *shelf[K, V]) put(key K, v V, size int) {
+	c := s.cache
+	n := int64(size) + overhead
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e, ok := c.at[s.Place]; ok {
+	if e, ok := s.at[key]; ok {
 		c.drop(e)
 	}
-	if s.bytes() > c.limit {
+	if n > c.limit {
 		return
 	}
-	c.at[s.Place] = c.byUse.PushFront(s)
-	c.size += s.bytes()
+	s.at[key] = c.byUse.PushFront(&item{value: v, size: n, drop: func() { delete(s.at, key) }})
+	c.size += n
 	for c.size > c.limit {
 		c.drop(c.byUse.Back())
 	}
 }
 
 func (c *cache) drop(e *list.Element) {
-	s := e.Value.(*Snapshot)
+	i := e.Value.(*item)
 	c.byUse.Remove(e)
-	delete(c.at, s.Place)
-	c.size -= s.bytes()
+	i.drop()
+	c.size -= i.size
 }

@@ -1,13 +1,13 @@
 // Package index serves generations: the one consistent state that the index files of a (channel, label,
 // subdir) have at any moment. It turns stored pieces into the files that clients read, with validators
-// that follow from the generation alone. It must not know of HTTP, of who is asking, or how records came in.
+// that follow from the generation alone, and keeps in memory what is read often, within one bound for all channels. It
+// must not know of HTTP, of who is asking, or how records came in.
 package index
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -15,8 +15,6 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"sluice/internal/conda"
-	"sluice/internal/conda/repodata"
-	"sluice/internal/fault"
 )
 
 // Place names one index: a label of a channel, and a subdir of it.
@@ -98,139 +96,118 @@ func (g Generation) Next(at time.Time, change string) Generation {
 	return n
 }
 
-// Snapshot is a generation with all its pieces. It never changes.
-type Snapshot struct {
-	Generation
-	Place Place
-	// Pieces are those of each series, in order.
-	Pieces map[Series][]repodata.Piece
-	// Names is the number of shards.
-	Names int
-}
-
-// bytes is what s holds in memory, roughly.
-func (s *Snapshot) bytes() int64 {
-	n := int64(512)
-	for _, pieces := range s.Pieces {
-		for _, p := range pieces {
-			n += int64(len(p.Block)) + 64
-		}
-	}
-	return n
-}
-
-// Store reads generations. One method is one transaction over one unchanging state.
+// Store reads generations. Generation and Pieces are each a transaction over one unchanging state.
 type Store interface {
 	// Generation returns the newest state of a place; ok is false for number 0, of which nothing is stored.
 	Generation(ctx context.Context, p Place) (g Generation, ok bool, err error)
-	// Snapshot returns the newest state with its pieces, under the same conditions.
-	Snapshot(ctx context.Context, p Place) (s *Snapshot, ok bool, err error)
+	// Pieces returns the newest state of a place with the sums of all its series, and of the given series the pieces
+	// that were written after a generation, in order of First. After 0 come all.
+	Pieces(ctx context.Context, p Place, of []Series, after int64) (l Listing, ok bool, err error)
+	// Blocks returns the blocks of these numbers, in the same order. That one is gone is an error: it was dropped
+	// long ago.
+	Blocks(ctx context.Context, numbers []int64) ([][]byte, error)
 	// Shard returns the bytes of a shard, current or superseded; fault.NotFound when there is none.
 	Shard(ctx context.Context, p Place, sha256 [32]byte) ([]byte, error)
 }
 
-// Index serves the files of generations.
+// Index serves the files of generations. Its methods may be called by many goroutines.
 type Index struct {
-	store Store
-	cache *cache
-	// loads lets readers of one generation that come at once read its pieces once.
+	store  Store
+	layers *shelf[layerKey, *layer]
+	blocks *shelf[int64, []byte]
+	bodies *shelf[bodyKey, body]
+	shards *shelf[shardKey, []byte]
+	// largest is the size of the largest file whose blocks are kept: a larger one would drive out all others and
+	// then itself.
+	largest int64
+	// loads lets readers who want the same at once read it once.
 	loads singleflight.Group
 }
 
-// New makes an index that keeps at most memory bytes of pieces for the next reader.
-func New(store Store, memory int64) *Index { return &Index{store: store, cache: newCache(memory)} }
-
-// Snapshot returns the newest state of p, as the database knows it after the call began: whoever was told
-// that an upload is stored finds it here, on every replica.
-func (x *Index) Snapshot(ctx context.Context, p Place, channelMade time.Time) (*Snapshot, error) {
-	g, ok, err := x.store.Generation(ctx, p)
-	if err != nil {
-		return nil, err
+// New makes an index that keeps at most memory bytes for the next reader.
+func New(store Store, memory int64) *Index {
+	c := newCache(memory)
+	return &Index{
+		store: store, layers: newShelf[layerKey, *layer](c), blocks: newShelf[int64, []byte](c),
+		bodies: newShelf[bodyKey, body](c), shards: newShelf[shardKey, []byte](c), largest: memory / 4 * 3,
 	}
-	if !ok {
-		return &Snapshot{Generation: First(p, channelMade), Place: p}, nil
-	}
-	if s, ok := x.cache.get(p, g.Chain); ok {
-		return s, nil
-	}
-	return x.load(ctx, p, g)
 }
 
-// loadTime bounds the reading of one place's pieces.
+// loadTime bounds one reading from the store.
 const loadTime = time.Minute
 
-// load reads the pieces of a place whose newest generation is g, or a later one by now. Others who wait for
-// the same generation get the same, so it does not end with the request that happened to come first.
-func (x *Index) load(ctx context.Context, p Place, g Generation) (*Snapshot, error) {
-	key := fmt.Sprintf("%d/%s/%s/%x", p.ChannelID, p.Label, p.Subdir, g.Chain)
+// once runs read, whose answer everybody shares who asks for the same key meanwhile. So it does not end with the
+// request that happened to come first.
+func once[T any](ctx context.Context, x *Index, key string, read func(context.Context) (T, error)) (T, error) {
 	done := x.loads.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTime)
 		defer cancel()
-		s, ok, err := x.store.Snapshot(ctx, p)
-		if err == nil && !ok {
-			err = errors.New("it is gone")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("snapshot of generation %d: %w", g.Number, err)
-		}
-		x.cache.put(s)
-		return s, nil
+		return read(ctx)
 	})
+	var none T
 	select {
 	case r := <-done:
 		if r.Err != nil {
-			return nil, r.Err
+			return none, r.Err
 		}
-		return r.Val.(*Snapshot), nil
+		return r.Val.(T), nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return none, context.Cause(ctx)
 	}
 }
 
-// Shard returns the bytes of the shard with that SHA-256.
+// shardKey names a shard.
+type shardKey struct {
+	place  Place
+	sha256 [32]byte
+}
+
+// Shard returns the bytes of the shard with that SHA-256, which are shared and never changed. A shard never becomes
+// another, so one that is in memory is good without a question.
 func (x *Index) Shard(ctx context.Context, p Place, sha256 [32]byte) ([]byte, error) {
-	return x.store.Shard(ctx, p, sha256)
+	key := shardKey{p, sha256}
+	if b, ok := x.shards.get(key); ok {
+		return b, nil
+	}
+	return once(ctx, x, fmt.Sprintf("shard %d/%s/%s/%x", p.ChannelID, p.Label, p.Subdir, sha256), func(ctx context.Context) ([]byte, error) {
+		b, err := x.store.Shard(ctx, p, sha256)
+		if err == nil {
+			x.shards.put(key, b, len(b))
+		}
+		return b, err
+	})
 }
 
-// Name is the name of an index file.
-type Name string
-
-// The index files of a subdir.
-const (
-	RepodataJSON   Name = "repodata.json"
-	RepodataZst    Name = "repodata.json.zst"
-	ShardIndex     Name = "repodata_shards.msgpack.zst"
-	RunExportsJSON Name = "run_exports.json"
-	RunExportsZst  Name = "run_exports.json.zst"
-)
-
-// File is an index file of one generation, ready to be written any number of times.
-type File struct {
-	repodata.File
-	// Compressed says which of the two forms of File is meant: one zstd frame, or plain JSON.
-	Compressed bool
-	// ETag is a strong validator, quotes included: another one for every address and every content.
-	ETag string
-	// ModifiedAt is when the generation was committed.
-	ModifiedAt time.Time
-}
-
-// File lays out one of the index files of s. Its error is fault.NotFound for any other name.
-func (s *Snapshot) File(n Name) (File, error) {
-	f := File{
-		ETag:       `"` + hex.EncodeToString(s.Chain[:8]) + "-" + string(n) + `"`,
-		ModifiedAt: s.CommittedAt,
-		Compressed: n != RepodataJSON && n != RunExportsJSON,
+// fetch returns blocks, from memory or the store. keep says whether those that come from the store stay in memory.
+func (x *Index) fetch(ctx context.Context, numbers []int64, keep bool) ([][]byte, error) {
+	blocks, missing := x.blocks.getAll(numbers)
+	if len(missing) == 0 {
+		return blocks, nil
 	}
-	switch n {
-	case RepodataJSON, RepodataZst:
-		f.File = repodata.Repodata(s.Place.Subdir, s.Pieces[TarBz2], s.Pieces[Conda])
-	case RunExportsJSON, RunExportsZst:
-		f.File = repodata.RunExportsFile(s.Place.Subdir, s.Pieces[TarBz2RunExports], s.Pieces[CondaRunExports])
-	case ShardIndex:
-		f.File = repodata.ShardIndex(s.Place.Subdir, s.CommittedAt, s.Names, s.Pieces[Shards])
-	default:
-		return File{}, fault.New(fault.NotFound, "There is no index file %s.", n)
+	wanted := make([]int64, len(missing))
+	for i, at := range missing {
+		wanted[i] = numbers[at]
 	}
-	return f, nil
+	read, err := once(ctx, x, fmt.Sprint("blocks ", wanted), func(ctx context.Context) ([][]byte, error) {
+		read, err := x.store.Blocks(ctx, wanted)
+		if err == nil && len(read) != len(wanted) {
+			err = errors.New("some are missing")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("blocks of an index file: %w", err)
+		}
+		for i, n := range wanted {
+			if keep {
+				x.blocks.put(n, read[i], len(read[i]))
+			}
+		}
+		return read, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, at := range missing {
+		blocks[at] = read[i]
+	}
+	return blocks, nil
 }

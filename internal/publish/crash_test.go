@@ -189,12 +189,9 @@ func (s *site) stored(t *testing.T) (out []string) {
 // listed is how many files the index of the channel lists.
 func (s *site) listed(t *testing.T, ch channel.Channel) int {
 	t.Helper()
-	snapshot, ok, err := s.db.Snapshot(t.Context(), index.Place{ChannelID: ch.ID, Label: conda.MainLabel(), Subdir: conda.Noarch()})
+	l, _, err := s.db.Pieces(t.Context(), index.Place{ChannelID: ch.ID, Label: conda.MainLabel(), Subdir: conda.Noarch()}, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !ok {
-		return 0
-	}
-	return snapshot.Names
+	return int(l.Totals[index.Shards].Members)
 }

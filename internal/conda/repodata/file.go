@@ -1,16 +1,15 @@
 package repodata
 
 import (
-	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"slices"
 )
 
-// A File is one index file of one generation: pieces laid out between a head and a tail. It shares the
-// pieces and copies none, so that many may be held, and stays as it is when an index moves on. Values
-// of it are safe for use by several goroutines. Make one by Repodata, RunExportsFile or ShardIndex; the
-// zero value is no file.
+// A File is one index file of one generation: pieces laid out between a head and a tail. It is known from the
+// lengths of its pieces alone; their blocks are asked for while it is read. Values of it are safe for use by several
+// goroutines. Make one by Repodata, RunExportsFile or ShardIndex; the zero value is no file.
 type File struct {
 	sections []section
 	tail     []byte // raw block and end of the frame
@@ -43,7 +42,7 @@ func (b *builder) add(lead string, pieces []Piece) {
 			b.zstd += int64(len(s.seam))
 		}
 		b.raw += int64(p.RawLen)
-		b.zstd += int64(len(p.Block))
+		b.zstd += int64(p.BlockLen)
 	}
 	b.sections = append(b.sections, s)
 }
@@ -67,54 +66,45 @@ func (b *builder) end(tail string) File {
 	return b.File
 }
 
-// ZstdSize is the number of bytes that WriteZstd writes.
+// ZstdSize is the number of bytes of the file as one zstd frame.
 func (f File) ZstdSize() int64 { return f.zstd }
 
-// RawSize is the number of bytes that WriteRaw writes.
+// RawSize is the number of bytes of the file as it is without compression.
 func (f File) RawSize() int64 { return f.raw }
 
 // writeBuffer is the size of most writes, in bytes.
 const writeBuffer = 128 << 10
 
-// WriteZstd writes the file as one zstd frame, in writes of about 128 KiB. It allocates the same for a
-// file of any size.
-func (f File) WriteZstd(w io.Writer) error {
-	bw := bufio.NewWriterSize(w, writeBuffer)
-	for i := range f.chunks() {
-		if _, err := bw.Write(f.chunk(i)); err != nil {
+// WriteZstd writes the file as one zstd frame, in writes of 128 KiB. It takes the same memory for a file of any size.
+func (f File) WriteZstd(ctx context.Context, w io.Writer, blocks Blocks) error {
+	return write(w, f.Zstd(ctx, blocks), f.zstd)
+}
+
+// WriteRaw writes the file as it is without compression, decoding block after block in constant memory. It fails,
+// after having written some, when the blocks do not decode to RawSize bytes.
+func (f File) WriteRaw(ctx context.Context, w io.Writer, blocks Blocks) error {
+	return write(w, f.Raw(ctx, blocks), f.raw)
+}
+
+func write(w io.Writer, r io.ReadCloser, size int64) error {
+	defer func() { _ = r.Close() }() // it was only read
+	buf := make([]byte, min(size, writeBuffer))
+	for size > 0 {
+		n, err := io.ReadFull(r, buf[:min(size, writeBuffer)])
+		if err != nil {
+			return fmt.Errorf("read an index file: %w", err)
+		}
+		if _, err := w.Write(buf[:n]); err != nil {
 			return fmt.Errorf("write an index file: %w", err)
 		}
-	}
-	if err := bw.Flush(); err != nil {
-		return fmt.Errorf("write an index file: %w", err)
+		size -= int64(n)
 	}
 	return nil
 }
 
-// WriteRaw writes the file as it is without compression, decoding block after block in constant memory.
-// It fails, after having written some, when the blocks do not decode to RawSize bytes.
-func (f File) WriteRaw(w io.Writer) error {
-	dec, err := newDecoder(f.Zstd())
-	if err != nil {
-		return fmt.Errorf("make a zstd decoder: %w", err)
-	}
-	defer dec.Close()
-	bw := bufio.NewWriterSize(w, writeBuffer)
-	n, err := dec.WriteTo(bw)
-	if err == nil {
-		err = bw.Flush()
-	}
-	if err != nil {
-		return fmt.Errorf("write an index file: %w", err)
-	}
-	if n != f.raw {
-		return fmt.Errorf("an index file of %d bytes decoded to %d", f.raw, n)
-	}
-	return nil
-}
+// A frame consists of chunks: each section's lead and its pieces with the seams between them, and the tail.
 
-// chunks is the number of chunks that the frame consists of: each section's lead and its pieces with
-// the seams between them, and the tail.
+// chunks is the number of chunks of the frame.
 func (f File) chunks() int {
 	n := 1
 	for _, s := range f.sections {
@@ -125,8 +115,8 @@ func (f File) chunks() int {
 
 func (s section) chunks() int { return max(2*len(s.pieces), 1) }
 
-// chunk is the i-th chunk; it may be empty.
-func (f File) chunk(i int) []byte {
+// chunk is the i-th chunk: bytes that are known, or the piece whose block stands there.
+func (f File) chunk(i int) (known []byte, p Piece, isPiece bool) {
 	for _, s := range f.sections {
 		if n := s.chunks(); i >= n {
 			i -= n
@@ -134,11 +124,20 @@ func (f File) chunk(i int) []byte {
 		}
 		switch {
 		case i == 0:
-			return s.lead
+			return s.lead, p, false
 		case i%2 == 0:
-			return s.seam
+			return s.seam, p, false
 		}
-		return s.pieces[i/2].Block
+		return nil, s.pieces[i/2], true
 	}
-	return f.tail
+	return f.tail, p, false
+}
+
+// chunkLen is the length of the i-th chunk in the frame.
+func (f File) chunkLen(i int) int {
+	known, p, isPiece := f.chunk(i)
+	if isPiece {
+		return p.BlockLen
+	}
+	return len(known)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -111,7 +112,7 @@ func canonical(t *rapid.T, b []byte) any {
 }
 
 // drawPieces cuts the members of one extension into pieces at random, in order of file names.
-func drawPieces(t *rapid.T, e *Encoder, all []artifact, ext string, member func(artifact) []byte) []Piece {
+func drawPieces(t *rapid.T, m *maker, all []artifact, ext string, member func(artifact) []byte) []Piece {
 	var ps []Piece
 	var run [][]byte
 	for _, a := range all {
@@ -120,41 +121,78 @@ func drawPieces(t *rapid.T, e *Encoder, all []artifact, ext string, member func(
 		}
 		run = append(run, member(a))
 		if rapid.Bool().Draw(t, "cut") {
-			ps, run = append(ps, piece(e, ",", run...)), nil
+			ps, run = append(ps, m.piece(",", run...)), nil
 		}
 	}
 	if len(run) > 0 {
-		ps = append(ps, piece(e, ",", run...))
+		ps = append(ps, m.piece(",", run...))
 	}
 	return ps
+}
+
+// stemmed is the member of a record of revision 3: keyed by the file name without its extension.
+func stemmed(a artifact) []byte {
+	m := Member(a.file, a.rec)
+	return append(appendJSON(nil, a.file.Stem()), m[len(appendJSON(nil, a.file.String())):]...)
 }
 
 // Any records, cut into any pieces, are the file that encoding/json would make of them.
 func TestFilesEqualOracle(t *testing.T) {
 	t.Parallel()
-	e := NewEncoder()
 	rapid.Check(t, func(rt *rapid.T) {
+		m := newMaker()
 		all := rapid.SliceOfNDistinct(rapid.Custom(drawArtifact), 0, 12, func(a artifact) string { return a.file.String() }).Draw(rt, "artifacts")
 		slices.SortFunc(all, func(a, b artifact) int { return cmp.Compare(a.file.String(), b.file.String()) })
+		third := rapid.IntRange(0, len(all)).Draw(rt, "of revision 3")
+		old, v3 := all[third:], all[:third]
+		gone := all[:rapid.IntRange(0, len(all)).Draw(rt, "removed")]
 		member := func(a artifact) []byte { return Member(a.file, a.rec) }
 		exports := func(a artifact) []byte { return RunExportsMember(a.file, a.re) }
-		repodata := naive(map[string]any{"subdir": "noarch"}, all, func(a artifact) map[string]any { return naiveRecord(a.rec) })
-		repodata["removed"], repodata["repodata_version"] = []string{}, 1
+		name := func(a artifact) []byte { return appendJSON(nil, a.file.String()) }
 		for _, tt := range []struct {
 			got  File
 			want any
 		}{
-			{Repodata(conda.Noarch(), drawPieces(rt, e, all, conda.ExtTarBz2, member), drawPieces(rt, e, all, conda.ExtConda, member)), repodata},
-			{RunExportsFile(conda.Noarch(), drawPieces(rt, e, all, conda.ExtTarBz2, exports), drawPieces(rt, e, all, conda.ExtConda, exports)),
+			{Repodata(conda.Noarch(), Records{
+				TarBz2: drawPieces(rt, m, old, conda.ExtTarBz2, member), Conda: drawPieces(rt, m, old, conda.ExtConda, member),
+				TarBz2V3: drawPieces(rt, m, v3, conda.ExtTarBz2, stemmed), CondaV3: drawPieces(rt, m, v3, conda.ExtConda, stemmed), V3: len(v3),
+				Removed: append(drawPieces(rt, m, gone, conda.ExtConda, name), drawPieces(rt, m, gone, conda.ExtTarBz2, name)...),
+			}), naiveRepodata(old, v3, gone)},
+			{RunExportsFile(conda.Noarch(), drawPieces(rt, m, all, conda.ExtTarBz2, exports), drawPieces(rt, m, all, conda.ExtConda, exports)),
 				naive(map[string]any{"subdir": "noarch", "version": 1}, all, func(a artifact) map[string]any { return naiveExports(a.re) })},
 		} {
 			want, err := json.Marshal(tt.want)
 			if err != nil {
 				rt.Fatal(err)
 			}
-			if diff := gocmp.Diff(canonical(rt, want), canonical(rt, written(t, tt.got))); diff != "" {
+			if diff := gocmp.Diff(canonical(rt, want), canonical(rt, written(t, tt.got, m))); diff != "" {
 				rt.Fatalf("(-oracle +file): %s", diff)
 			}
 		}
 	})
+}
+
+// naiveRepodata is repodata.json with old records, those of revision 3, and the names of removed files.
+func naiveRepodata(old, v3, removed []artifact) map[string]any {
+	info := map[string]any{"subdir": "noarch"}
+	file := naive(info, old, func(a artifact) map[string]any { return naiveRecord(a.rec) })
+	file["repodata_version"] = 1
+	names := []string{}
+	for _, ext := range []string{conda.ExtConda, conda.ExtTarBz2} {
+		for _, a := range removed {
+			if a.file.Ext() == ext {
+				names = append(names, a.file.String())
+			}
+		}
+	}
+	file["removed"] = names
+	if len(v3) > 0 {
+		info["repodata_revisions"] = map[string]any{"v3": map[string]any{"n_packages": len(v3)}}
+		buckets := map[string]map[string]any{"conda": {}, "tar.bz2": {}}
+		for _, a := range v3 {
+			buckets[strings.TrimPrefix(a.file.Ext(), ".")][a.file.Stem()] = naiveRecord(a.rec)
+		}
+		file["v3"] = buckets
+	}
+	return file
 }

@@ -1,6 +1,7 @@
 package repodata
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,15 +9,20 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Raw returns a reader of what WriteRaw writes, for http.ServeContent and its ranges. It decodes as it
-// reads, in constant memory; what lies before an offset that is sought must be decoded, too. Close it.
-func (f File) Raw() io.ReadSeekCloser { return &rawReader{file: f} }
+// Raw returns a reader of the file as it is without compression, for http.ServeContent and its ranges. It decodes as
+// it reads, in constant memory; what lies before an offset that is sought must be decoded, too. ctx bounds all of it.
+// Close it.
+func (f File) Raw(ctx context.Context, blocks Blocks) io.ReadSeekCloser {
+	return &rawReader{file: f, open: func() io.ReadCloser { return f.Zstd(ctx, blocks) }}
+}
 
 // rawReader decodes a file from off on.
 type rawReader struct {
 	file File
+	open func() io.ReadCloser // begins the frame
 	off  int64
-	dec  *zstd.Decoder // nil before the first read and after a seek
+	zstd io.ReadCloser // nil before the first read and after a seek, as dec
+	dec  *zstd.Decoder
 }
 
 // Read implements io.Reader.
@@ -26,27 +32,38 @@ func (r *rawReader) Read(p []byte) (int, error) {
 	}
 	if r.dec == nil {
 		if err := r.start(); err != nil {
+			r.stop()
 			return 0, err
 		}
 	}
 	n, err := r.dec.Read(p)
 	r.off += int64(n)
-	if errors.Is(err, io.EOF) && r.off < r.file.raw {
+	switch {
+	case errors.Is(err, io.EOF) && r.off < r.file.raw:
 		err = io.ErrUnexpectedEOF
+	case err == nil && r.off >= r.file.raw:
+		err = r.end()
 	}
 	return n, err
 }
 
-func (r *rawReader) start() error {
-	dec, err := zstd.NewReader(r.file.Zstd(), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxBlock))
-	if err != nil {
+// end makes sure that the frame ends where the file does.
+func (r *rawReader) end() error {
+	var one [1]byte
+	if n, err := r.dec.Read(one[:]); n > 0 || !errors.Is(err, io.EOF) {
+		return fmt.Errorf("an index file of %d bytes decodes to more: %w", r.file.raw, errors.Join(err, errBlocks))
+	}
+	return nil
+}
+
+func (r *rawReader) start() (err error) {
+	r.zstd = r.open()
+	if r.dec, err = newDecoder(r.zstd); err != nil {
 		return fmt.Errorf("make a zstd decoder: %w", err)
 	}
-	if _, err := io.CopyN(io.Discard, dec, r.off); err != nil {
-		dec.Close()
+	if _, err := io.CopyN(io.Discard, r.dec, r.off); err != nil {
 		return fmt.Errorf("decode an index file up to %d: %w", r.off, err)
 	}
-	r.dec = dec
 	return nil
 }
 
@@ -63,7 +80,7 @@ func (r *rawReader) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// Close frees the decoder.
+// Close frees the decoder and ends the fetching of blocks.
 func (r *rawReader) Close() error {
 	r.stop()
 	return nil
@@ -73,5 +90,9 @@ func (r *rawReader) stop() {
 	if r.dec != nil {
 		r.dec.Close()
 		r.dec = nil
+	}
+	if r.zstd != nil {
+		_ = r.zstd.Close() // it was only read
+		r.zstd = nil
 	}
 }

@@ -1,39 +1,62 @@
 package repodata
 
 import (
+	"context"
 	"errors"
 	"io"
 )
 
-// Zstd returns a reader of what WriteZstd writes, for http.ServeContent and its ranges. Reading costs
-// no more than the bytes read, seeking a step for each piece. It holds the file's pieces and no copies.
-func (f File) Zstd() io.ReadSeeker { return &reader{file: f} }
+// Zstd returns a reader of the file as one zstd frame, for http.ServeContent and its ranges. Seeking costs a step for
+// each piece; reading costs no more than the blocks that are read, of which it holds some hundred KiB, those that come
+// next included. ctx bounds all of it. Close it.
+func (f File) Zstd(ctx context.Context, blocks Blocks) io.ReadSeekCloser {
+	return &reader{file: f, feed: feed{ctx: ctx, file: f, blocks: blocks}}
+}
 
 // reader reads a file from off on.
 type reader struct {
 	file  File
+	feed  feed
 	off   int64
-	chunk int // the chunk that holds off
-	skip  int // what lies before off in it
+	chunk int    // the chunk that holds off
+	skip  int    // what lies before off in it
+	rest  []byte // of the chunk, when it has been begun
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. It fills p but at the end.
 func (r *reader) Read(p []byte) (int, error) {
 	n, last := 0, r.file.chunks()
 	for n < len(p) && r.chunk < last {
-		rest := r.file.chunk(r.chunk)[r.skip:]
-		c := copy(p[n:], rest)
+		if len(r.rest) == 0 {
+			if err := r.begin(); err != nil {
+				return n, err
+			}
+		}
+		c := copy(p[n:], r.rest)
 		n += c
 		r.off += int64(c)
-		r.skip += c
-		if c == len(rest) {
-			r.chunk, r.skip = r.chunk+1, 0
+		r.rest = r.rest[c:]
+		if len(r.rest) == 0 {
+			r.chunk++
 		}
 	}
 	if n == 0 && len(p) > 0 {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// begin takes up the chunk, less what a seek has skipped of it.
+func (r *reader) begin() error {
+	known, _, isPiece := r.file.chunk(r.chunk)
+	if isPiece {
+		var err error
+		if known, err = r.feed.block(r.chunk); err != nil {
+			return err
+		}
+	}
+	r.rest, r.skip = known[r.skip:], 0
+	return nil
 }
 
 var errSeek = errors.New("seek before the beginning, or by an unknown whence")
@@ -61,9 +84,12 @@ func (r *reader) Seek(offset int64, whence int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.off, r.chunk = offset, 0
+	if offset == r.off {
+		return offset, nil
+	}
+	r.off, r.chunk, r.rest = offset, 0, nil
 	for last := r.file.chunks(); r.chunk < last; r.chunk++ {
-		n := int64(len(r.file.chunk(r.chunk)))
+		n := int64(r.file.chunkLen(r.chunk))
 		if offset < n {
 			break
 		}
@@ -71,4 +97,10 @@ func (r *reader) Seek(offset int64, whence int) (int64, error) {
 	}
 	r.skip = int(offset)
 	return r.off, nil
+}
+
+// Close lets go of the blocks, and ends the fetching of more.
+func (r *reader) Close() error {
+	r.feed.stop()
+	return nil
 }

@@ -11,6 +11,8 @@
 // package must not know where pieces are kept, who asks for a file, or of HTTP and SQL.
 package repodata
 
+import "context"
+
 // Sizes of pieces, in bytes before compression.
 const (
 	// PieceTarget is the most that a piece of several members holds. It leaves room to the 128 KiB of a
@@ -24,11 +26,18 @@ const (
 // logs a 404.
 const Notices = `{"notices":[]}`
 
-// A Piece is a run of neighbouring members of one index file, compressed. The members are joined by ","
-// in the JSON files and by nothing in the shard index.
+// A Piece is a run of neighbouring members of one index file, compressed: all that laying out a file takes, and so
+// everything but the bytes. The members are joined by "," in the JSON files and by nothing in the shard index.
 type Piece struct {
-	// RawLen is the number of bytes that Block decodes to.
-	RawLen int
-	// Block is what Encoder.Compress made of the members. It is shared, never changed.
-	Block []byte
+	// RawLen is the number of bytes that the block decodes to, BlockLen that of the block.
+	RawLen, BlockLen int
+	// Block is the number by which Blocks knows the block: what Encoder.Compress made of the members.
+	Block int64
+}
+
+// Blocks gives the blocks of pieces, wherever they are kept.
+type Blocks interface {
+	// Blocks returns the blocks of these numbers, in the same order. They are shared, never changed. It is called
+	// for a run of neighbouring pieces at a time, of no more than some hundred KiB, and by several goroutines.
+	Blocks(ctx context.Context, numbers []int64) ([][]byte, error)
 }

@@ -152,26 +152,20 @@ func (f *Files) notices(w http.ResponseWriter, r *http.Request, ch channel.Chann
 }
 
 func (f *Files) indexFile(w http.ResponseWriter, r *http.Request, ch channel.Channel, t target) error {
-	s, err := f.Index.Snapshot(r.Context(), index.Place{ChannelID: ch.ID, Label: t.label, Subdir: t.subdir}, ch.CreatedAt)
-	if err != nil {
-		return err
-	}
-	file, err := s.File(t.index)
+	file, err := f.Index.File(r.Context(), index.Place{ChannelID: ch.ID, Label: t.label, Subdir: t.subdir}, ch.CreatedAt, t.index)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
 	cacheFor(h, ch, false)
 	h.Set("ETag", file.ETag)
-	if file.Compressed {
-		h.Set("Content-Type", "application/zstd")
-		http.ServeContent(w, r, "", file.ModifiedAt, file.Zstd())
-		return nil
+	h.Set("Content-Type", "application/zstd")
+	if strings.HasSuffix(string(t.index), ".json") {
+		h.Set("Content-Type", "application/json")
 	}
-	h.Set("Content-Type", "application/json")
-	raw := file.Raw()
-	defer func() { _ = raw.Close() }() // it was only read
-	http.ServeContent(w, r, "", file.ModifiedAt, raw)
+	body := file.Open(r.Context())
+	defer func() { _ = body.Close() }() // it was only read
+	http.ServeContent(w, r, "", file.CommittedAt, body)
 	return nil
 }
 

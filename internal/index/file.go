@@ -1,0 +1,142 @@
+package index
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+
+	"sluice/internal/conda/repodata"
+	"sluice/internal/fault"
+)
+
+// Name is the name of an index file.
+type Name string
+
+// The index files of a subdir.
+const (
+	RepodataJSON   Name = "repodata.json"
+	RepodataZst    Name = "repodata.json.zst"
+	ShardIndex     Name = "repodata_shards.msgpack.zst"
+	RunExportsJSON Name = "run_exports.json"
+	RunExportsZst  Name = "run_exports.json.zst"
+)
+
+// plain is the file that has the same content without compression; the shard index has none, and is its own.
+func (n Name) plain() (plain Name, compressed bool) {
+	switch n {
+	case RepodataZst:
+		return RepodataJSON, true
+	case RunExportsZst:
+		return RunExportsJSON, true
+	case ShardIndex:
+		return n, true
+	default:
+		return n, false
+	}
+}
+
+// series is what the file is laid out from; nothing for a name that is none of ours.
+func (n Name) series() []Series {
+	switch n, _ := n.plain(); n {
+	case RepodataJSON:
+		return []Series{TarBz2, Conda, TarBz2V3, CondaV3, Removed}
+	case RunExportsJSON:
+		return []Series{TarBz2RunExports, CondaRunExports}
+	case ShardIndex:
+		return []Series{Shards}
+	default:
+		return nil
+	}
+}
+
+// File is an index file of one generation, to be read any number of times. It holds where its bytes are, and none of
+// them: those of an older generation can be read for an hour after it was superseded.
+type File struct {
+	Generation
+	// Layout is the file's sections and sizes.
+	Layout repodata.File
+	// ETag is a strong validator, quotes included: another one for every address and every content.
+	ETag string
+
+	index      *Index
+	key        bodyKey
+	compressed bool
+}
+
+// File returns an index file of the newest state of p, as the database knows it after the call began: whoever was told
+// that an upload is stored finds it there, on every replica. channelMade is when the channel was made, for a place
+// in which nothing was ever listed. Its error is fault.NotFound for a name that is none of an index file.
+func (x *Index) File(ctx context.Context, p Place, channelMade time.Time, n Name) (*File, error) {
+	if n.series() == nil {
+		return nil, fault.New(fault.NotFound, "There is no index file %s.", n)
+	}
+	plain, compressed := n.plain()
+	l, err := x.layer(ctx, layerKey{p, plain}, channelMade)
+	if err != nil {
+		return nil, err
+	}
+	return &File{
+		Generation: l.Generation, Layout: l.file, ETag: `"` + hex.EncodeToString(l.Chain[:8]) + "-" + string(n) + `"`,
+		index: x, key: bodyKey{p, n}, compressed: compressed,
+	}, nil
+}
+
+// Blocks implements repodata.Blocks for the file's own blocks.
+func (f *File) Blocks(ctx context.Context, numbers []int64) ([][]byte, error) {
+	return f.index.fetch(ctx, numbers, f.Layout.ZstdSize() <= f.index.largest)
+}
+
+// Size is the number of bytes of the file.
+func (f *File) Size() int64 {
+	if f.compressed {
+		return f.Layout.ZstdSize()
+	}
+	return f.Layout.RawSize()
+}
+
+// Open returns a reader of the file, which takes its blocks from memory or, some ahead of what is read, from the
+// database. A read fails when ctx ends, or when the file has been superseded for an hour.
+func (f *File) Open(ctx context.Context) io.ReadSeekCloser {
+	if f.compressed {
+		return f.Layout.Zstd(ctx, f)
+	}
+	return f.Layout.Raw(ctx, f)
+}
+
+// small is the size up to which files are kept whole, in bytes: joining their blocks would cost more than sending them.
+const small = 64 << 10
+
+// bodyKey names a file that is kept whole.
+type bodyKey struct {
+	place Place
+	name  Name
+}
+
+// body is the bytes of a small file at one generation.
+type body struct {
+	chain [32]byte
+	bytes []byte
+}
+
+// Whole returns the bytes of a small file, which are shared and never changed; ok is false for one that is too large
+// to be kept in one piece: Open it.
+func (f *File) Whole(ctx context.Context) (b []byte, ok bool, err error) {
+	if f.Size() > small {
+		return nil, false, nil
+	}
+	if kept, ok := f.index.bodies.get(f.key); ok && kept.chain == f.Chain {
+		return kept.bytes, true, nil
+	}
+	r := f.Open(ctx)
+	defer func() { _ = r.Close() }() // it was only read
+	b = make([]byte, f.Size())
+	if _, err := io.ReadFull(r, b); err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", f.key.name, err)
+	}
+	if f.Number > 0 { // there is no end of places in which nothing was ever listed
+		f.index.bodies.put(f.key, body{f.Chain, b}, len(b))
+	}
+	return b, true, nil
+}
