@@ -74,8 +74,8 @@ type flat struct {
 func (f *fixture) flat(t testing.TB, l, subdir string) flat {
 	t.Helper()
 	p := index.Place{ChannelID: f.channel.ID, Label: label(t, l), Subdir: must(conda.ParseSubdir(subdir))(t)}
-	s := must(index.New(f.DB, 1<<20).Snapshot(t.Context(), p, f.channel.CreatedAt))(t)
-	raw := decode(t, s, index.RepodataZst)
+	file := must(index.New(f.DB, 1<<20).File(t.Context(), p, f.channel.CreatedAt, index.RepodataZst))(t)
+	raw := inflate(t, read(t, file))
 	var out flat
 	raw = []byte(strings.Replace(string(raw), `"packages.conda"`, `"PackagesConda"`, 1))
 	if err := json.Unmarshal(raw, &out); err != nil {
@@ -250,14 +250,14 @@ func TestBatchHarmsNoNeighbour(t *testing.T) {
 				t.Errorf("%d: %v, want %q", i, got[i].Err, code)
 			}
 		}
-		if s := f.snapshot(t, "noarch"); s.Number != 2 || got[0].Generation != 2 || got[2].Generation != 2 {
+		if s := f.generation(t, "noarch"); s.Number != 2 || got[0].Generation != 2 || got[2].Generation != 2 {
 			t.Errorf("generation %d, told %d and %d; one batch is one", s.Number, got[0].Generation, got[2].Generation)
 		}
 		if files := f.files(t, "noarch"); !slices.Equal(files, []string{"ebb-1.0-0.conda", "flow-1.0-0.conda", "tide-1.0-0.conda"}) {
 			t.Errorf("files %q", files)
 		}
 		again := must(f.DB.Publish(t.Context(), batch[:1]))(t)
-		if !again[0].Already || f.snapshot(t, "noarch").Number != 2 {
+		if !again[0].Already || f.generation(t, "noarch").Number != 2 {
 			t.Errorf("the same bytes again: %+v", again)
 		}
 	})
