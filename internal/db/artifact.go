@@ -60,15 +60,20 @@ func revision(v3 bool) int {
 	return 0
 }
 
-func insertArtifact(ctx context.Context, tx *sql.Tx, c publish.Commit, at time.Time) (id int64, err error) {
-	p := params{args: append([]any{c.Channel.ID, c.Record.Subdir.String(), c.File.String()}, uploadValues(c, at)...)}
-	marks := make([]string, len(p.args))
-	for i := range marks {
-		marks[i] = fmt.Sprintf("$%d", i+1)
+// insertText and replaceText set uploadColumns, after the three parameters of a key and the one of a number.
+var insertText, replaceText = func() (insert, replace string) {
+	marks, set := []string{"$1", "$2", "$3"}, make([]string, len(uploadColumns))
+	for i, c := range uploadColumns {
+		marks = append(marks, fmt.Sprintf("$%d", i+4))
+		set[i] = fmt.Sprintf("%s = $%d", c, i+2)
 	}
-	err = tx.QueryRowContext(ctx, `INSERT INTO artifact (channel_id, subdir, filename, `+strings.Join(uploadColumns, ", ")+`)
-		VALUES (`+strings.Join(marks, ", ")+`) RETURNING id`, p.args...).Scan(&id)
-	if err != nil {
+	return `INSERT INTO artifact (channel_id, subdir, filename, ` + strings.Join(uploadColumns, ", ") + `) VALUES (` + strings.Join(marks, ", ") + `) RETURNING id`,
+		`UPDATE artifact SET ` + strings.Join(set, ", ") + `, yanked_by = '', deleted_us = NULL, deleted_by = '', deleted_why = '', purged_us = NULL WHERE id = $1`
+}()
+
+func insertArtifact(ctx context.Context, tx *sql.Tx, c publish.Commit, at time.Time) (id int64, err error) {
+	key := []any{c.Channel.ID, c.Record.Subdir.String(), c.File.String()}
+	if err := tx.QueryRowContext(ctx, insertText, append(key, uploadValues(c, at)...)...).Scan(&id); err != nil {
 		return 0, fmt.Errorf("insert artifact: %w", err)
 	}
 	return id, nil
@@ -76,14 +81,7 @@ func insertArtifact(ctx context.Context, tx *sql.Tx, c publish.Commit, at time.T
 
 // replaceArtifact makes another artifact of a row: nothing of the old one stays but its number and its name.
 func replaceArtifact(ctx context.Context, tx *sql.Tx, id int64, c publish.Commit, at time.Time) error {
-	p := params{args: []any{id}}
-	set := make([]string, len(uploadColumns))
-	for i, v := range uploadValues(c, at) {
-		set[i] = uploadColumns[i] + " = " + p.add(v)
-	}
-	_, err := tx.ExecContext(ctx, `UPDATE artifact SET `+strings.Join(set, ", ")+`,
-		yanked_by = '', deleted_us = NULL, deleted_by = '', deleted_why = '', purged_us = NULL WHERE id = $1`, p.args...)
-	if err != nil {
+	if _, err := tx.ExecContext(ctx, replaceText, append([]any{id}, uploadValues(c, at)...)...); err != nil {
 		return fmt.Errorf("replace artifact: %w", err)
 	}
 	return nil

@@ -234,17 +234,15 @@ func (cs *changes) now() time.Time {
 	return cs.time
 }
 
-// write writes every place that changed, and reports whether any did.
-func (cs *changes) write(ctx context.Context) (changed bool, err error) {
+// write writes every place that changed.
+func (cs *changes) write(ctx context.Context) error {
 	places := slices.SortedFunc(maps.Keys(cs.at), func(a, b index.Place) int {
 		return cmp.Or(cmp.Compare(a.Subdir.String(), b.Subdir.String()), cmp.Compare(a.Label.String(), b.Label.String()))
 	})
 	for _, p := range places {
-		c := cs.at[p]
-		changed = changed || len(c.what) > 0
-		if err := c.write(ctx); err != nil {
-			return false, err
+		if err := cs.at[p].write(ctx); err != nil {
+			return err
 		}
 	}
-	return changed, nil
+	return nil
 }

@@ -29,7 +29,7 @@ func (db *DB) Curate(ctx context.Context, ch channel.Channel, ids []int64, c cur
 		if out, err = k.apply(ctx, ids); err != nil || len(out.Changed) == 0 {
 			return err
 		}
-		if _, err := k.write(ctx); err != nil {
+		if err := k.write(ctx); err != nil {
 			return err
 		}
 		told := e

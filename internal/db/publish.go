@@ -187,7 +187,7 @@ func (b *batch) end(ctx context.Context, out []publish.Result) error {
 	if len(b.events) == 0 {
 		return errUnchanged
 	}
-	if _, err := b.write(ctx); err != nil {
+	if err := b.write(ctx); err != nil {
 		return err
 	}
 	main, err := b.place(ctx, conda.MainLabel(), b.subdir)
