@@ -72,17 +72,18 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 		"journal_mode(wal)", "synchronous(full)", "foreign_keys(1)", fmt.Sprintf("busy_timeout(%d)", busyTimeout),
 	}}
 	pragmas.Set("_txlock", "immediate")
-	writer, err := sql.Open("sqlite", "file:"+(&url.URL{Path: abs}).EscapedPath()+"?"+pragmas.Encode())
+	connect, err := newPreparing("file:" + (&url.URL{Path: abs}).EscapedPath() + "?" + pragmas.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
+	writer := sql.OpenDB(connect)
 	writer.SetMaxOpenConns(1)
 	pragmas.Set("_txlock", "deferred")
 	pragmas.Add("_pragma", "query_only(1)")
-	reader, err := sql.Open("sqlite", "file:"+(&url.URL{Path: abs}).EscapedPath()+"?"+pragmas.Encode())
-	if err != nil {
+	if connect, err = newPreparing("file:" + (&url.URL{Path: abs}).EscapedPath() + "?" + pragmas.Encode()); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), writer.Close())
 	}
+	reader := sql.OpenDB(connect)
 	reader.SetMaxOpenConns(readers)
 	db := &DB{writer: writer, reader: reader, encoder: repodata.NewEncoder(), now: now}
 	if err := errors.Join(db.checkSQLite(ctx), db.migrate(ctx, goose.DialectSQLite3, "sqlite")); err != nil {
