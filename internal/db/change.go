@@ -31,6 +31,8 @@ type change struct {
 	what []string
 	// keys are the members that came, went or became others.
 	keys map[index.Series]map[string]bool
+	// sums are by how much those of each series change.
+	sums map[index.Series]growth
 	// names are the package names whose shards are made anew.
 	names map[string]bool
 }
@@ -55,7 +57,7 @@ func (db *DB) begin(ctx context.Context, tx *sql.Tx, ch channel.Channel, p index
 	}
 	return &change{
 		db: db, tx: tx, place: p, old: g, gen: index.Generation{Number: g.Number + 1, CommittedAt: now},
-		keys: map[index.Series]map[string]bool{}, names: map[string]bool{},
+		keys: map[index.Series]map[string]bool{}, sums: map[index.Series]growth{}, names: map[string]bool{},
 	}, nil
 }
 
@@ -92,6 +94,9 @@ func (c *change) write(ctx context.Context) error {
 	}
 	for _, s := range slices.Sorted(maps.Keys(c.keys)) {
 		if err := c.rebuildPieces(ctx, s, slices.Sorted(maps.Keys(c.keys[s]))); err != nil {
+			return err
+		}
+		if err := c.total(ctx, s); err != nil {
 			return err
 		}
 	}

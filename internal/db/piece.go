@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sluice/internal/conda/repodata"
 	"sluice/internal/index"
@@ -18,8 +19,12 @@ type keyed struct {
 	member []byte
 }
 
-// afterAll sorts after every key: names and file names hold no byte as high.
-const afterAll = "\x7f"
+// afterAll sorts after every key, and a key with afterKey after that key and before every other one: names and file
+// names hold no byte as high or as low.
+const (
+	afterAll = "\x7f"
+	afterKey = "\x01"
+)
 
 // stored is a piece as the database has it.
 type stored struct {
@@ -36,53 +41,111 @@ type span struct {
 	pieces      []stored
 }
 
-// rebuildPieces makes the pieces of s anew that the keys, in order, fall into, from the members as they are now in
-// the transaction: cut where they have grown too large, joined with a neighbour where they have become small. Other
-// pieces are not touched.
+// rebuildPieces makes the pieces of s anew that the keys, in order, fall into: cut where they have grown too large,
+// joined with a neighbour where they have become small. Other pieces are not touched.
 func (c *change) rebuildPieces(ctx context.Context, s index.Series, keys []string) error {
 	for len(keys) > 0 {
 		at, err := c.span(ctx, s, keys[0])
 		if err != nil {
 			return err
 		}
-		next, err := c.rebuildSpan(ctx, s, at)
+		n, _ := slices.BinarySearch(keys, at.next)
+		next, err := c.rebuildSpan(ctx, s, at, keys[:n])
 		if err != nil {
 			return err
 		}
-		n, _ := slices.BinarySearch(keys, next)
+		n, _ = slices.BinarySearch(keys, next)
 		keys = keys[n:]
 	}
 	return nil
 }
 
-// rebuildSpan returns the first key that it did not cover.
-func (c *change) rebuildSpan(ctx context.Context, s index.Series, at span) (next string, err error) {
-	members, err := c.members(ctx, s, at)
+// rebuildSpan makes a span anew in which the members of the keys changed. It returns the first key that it did not
+// cover.
+func (c *change) rebuildSpan(ctx context.Context, s index.Series, at span, keys []string) (next string, err error) {
+	members, err := c.spliced(ctx, s, at, keys)
 	if err != nil {
 		return "", err
 	}
 	joined, err := c.join(ctx, s, &at, sizeOf(members, len(s.Separator())))
 	if err == nil && joined {
-		members, err = c.members(ctx, s, at)
+		members, err = c.members(ctx, s, at.first, at.next)
 	}
 	if err != nil {
 		return "", err
 	}
-	for _, p := range at.pieces {
-		if err := c.dropPiece(ctx, s, p); err != nil {
-			return "", err
-		}
-	}
-	return at.next, c.writePieces(ctx, s, at.first, members)
+	return at.next, c.writePieces(ctx, s, at, members)
 }
 
-// writePieces cuts members into pieces, of which the lowest begins with the key first.
-func (c *change) writePieces(ctx context.Context, s index.Series, first string, members []keyed) error {
+// few is up to how many changed members of a piece are read one by one, rather than all of the piece.
+const few = 24
+
+// spliced is the members of a span as they are now. Where few changed, the others are taken from the piece itself,
+// which is many times faster than to read their rows.
+func (c *change) spliced(ctx context.Context, s index.Series, at span, keys []string) ([]keyed, error) {
+	if len(at.pieces) != 1 || len(keys) > few {
+		return c.members(ctx, s, at.first, at.next)
+	}
+	members, err := c.unpacked(ctx, s, at.pieces[0])
+	if err != nil || members == nil {
+		return c.members(ctx, s, at.first, at.next) // a piece that is damaged heals
+	}
+	for _, key := range keys {
+		found, err := c.members(ctx, s, key, key+afterKey)
+		if err != nil {
+			return nil, err
+		}
+		i, there := slices.BinarySearchFunc(members, key, func(m keyed, k string) int { return strings.Compare(m.key, k) })
+		n := i
+		if there {
+			n++
+		}
+		members = slices.Replace(members, i, n, found...)
+	}
+	return members, nil
+}
+
+// unpacked takes a piece apart; nil where it does not hold what its row says.
+func (c *change) unpacked(ctx context.Context, s index.Series, p stored) ([]keyed, error) {
+	var block []byte
+	if err := c.tx.QueryRowContext(ctx, `SELECT bytes FROM block WHERE id = $1`, p.block).Scan(&block); err != nil {
+		return nil, fmt.Errorf("block of a piece: %w", err)
+	}
+	raw, err := c.db.encoder.Decompress(block, int(p.rawLen))
+	if err != nil {
+		return nil, err
+	}
+	cut, err := repodata.Cut(raw, s.Form())
+	if err != nil || int64(len(cut)) != p.members {
+		return nil, err
+	}
+	members := make([]keyed, len(cut))
+	for i, m := range cut {
+		members[i] = keyed{s.Key(m.Key), m.Member}
+	}
+	if !slices.IsSortedFunc(members, func(a, b keyed) int { return strings.Compare(a.key, b.key) }) {
+		return nil, nil
+	}
+	return members, nil
+}
+
+// writePieces puts members in the place of a span, cut into pieces. The lowest one keeps the span's first key, so that
+// every key has its piece.
+func (c *change) writePieces(ctx context.Context, s index.Series, at span, members []keyed) error {
 	lens := make([]int, len(members))
 	for i, m := range members {
 		lens[i] = len(m.member)
 	}
-	for _, run := range repodata.Split(lens, len(s.Separator())) {
+	runs := repodata.Split(lens, len(s.Separator()), s.Target())
+	for _, p := range at.pieces {
+		// A piece that begins where one will begin is written over.
+		stays := len(runs) > 0 && p.first == at.first || slices.ContainsFunc(runs, func(r [2]int) bool { return r[0] > 0 && members[r[0]].key == p.first })
+		if err := c.dropPiece(ctx, s, p, stays); err != nil {
+			return err
+		}
+	}
+	for _, run := range runs {
+		first := at.first
 		if run[0] > 0 {
 			first = members[run[0]].key
 		}
@@ -105,7 +168,7 @@ func sizeOf(members []keyed, sep int) int {
 // join takes a neighbour into a span that has become small, size bytes, and reports whether it did. A lowest piece
 // that is empty takes its neighbour whatever its size, since one must begin with the empty key.
 func (c *change) join(ctx context.Context, s index.Series, at *span, size int) (bool, error) {
-	if size >= repodata.PieceMin || len(at.pieces) == 0 {
+	if !repodata.Small(size, s.Target()) || len(at.pieces) == 0 {
 		return false, nil
 	}
 	sep := len(s.Separator())
@@ -114,7 +177,7 @@ func (c *change) join(ctx context.Context, s index.Series, at *span, size int) (
 		if err != nil {
 			return false, err
 		}
-		if at.first == "" && size == 0 || repodata.Joins(size, int(next[0].rawLen), sep) {
+		if at.first == "" && size == 0 || repodata.Joins(size, int(next[0].rawLen), sep, s.Target()) {
 			at.pieces = append(at.pieces, next[0])
 			at.next, err = c.after(ctx, s, at.next)
 			return true, err
@@ -124,7 +187,7 @@ func (c *change) join(ctx context.Context, s index.Series, at *span, size int) (
 		return false, nil
 	}
 	before, err := c.before(ctx, s, at.first)
-	if err != nil || !repodata.Joins(size, int(before.rawLen), sep) {
+	if err != nil || !repodata.Joins(size, int(before.rawLen), sep, s.Target()) {
 		return false, err
 	}
 	at.first, at.pieces = before.first, append(at.pieces, before)
@@ -183,9 +246,9 @@ func (c *change) pieces(ctx context.Context, s index.Series, where, key string) 
 	return found, nil
 }
 
-// members reads the members of a span in order.
-func (c *change) members(ctx context.Context, s index.Series, at span) ([]keyed, error) {
-	args := []any{c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), at.first, at.next}
+// members reads the members from one key up to, and without, another, in order.
+func (c *change) members(ctx context.Context, s index.Series, first, next string) ([]keyed, error) {
+	args := []any{c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), first, next}
 	query, more, err := membersQuery(s)
 	if err != nil {
 		return nil, err
@@ -226,16 +289,20 @@ func membersQuery(s index.Series) (query string, more []any, err error) {
 	}
 }
 
-func (c *change) dropPiece(ctx context.Context, s index.Series, p stored) error {
-	_, err := c.tx.ExecContext(ctx, `DELETE FROM piece WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND series = $4 AND first_key = $5`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), p.first)
-	if err != nil {
-		return fmt.Errorf("drop piece: %w", err)
+// dropPiece takes a piece away. Where another one is written over it, its row stays until then.
+func (c *change) dropPiece(ctx context.Context, s index.Series, p stored, stays bool) error {
+	if !stays {
+		_, err := c.tx.ExecContext(ctx, `DELETE FROM piece WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND series = $4 AND first_key = $5`,
+			c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), p.first)
+		if err != nil {
+			return fmt.Errorf("drop piece: %w", err)
+		}
 	}
 	if _, err := c.tx.ExecContext(ctx, `INSERT INTO dropped_block (id, at_us) VALUES ($1, $2)`, p.block, micros(c.gen.CommittedAt)); err != nil {
 		return fmt.Errorf("drop block: %w", err)
 	}
-	return c.total(ctx, s, -1, -p.members, -p.rawLen, -p.blockLen)
+	c.count(s, -1, -p.members, -p.rawLen, -p.blockLen)
+	return nil
 }
 
 func (c *change) writePiece(ctx context.Context, s index.Series, first string, members []keyed) error {
@@ -250,20 +317,31 @@ func (c *change) writePiece(ctx context.Context, s index.Series, first string, m
 		return fmt.Errorf("write block: %w", err)
 	}
 	_, err := c.tx.ExecContext(ctx, `INSERT INTO piece (channel_id, label, subdir, series, first_key, generation, members, raw_len, block_len, block_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (channel_id, label, subdir, series, first_key) DO UPDATE SET
+			generation = excluded.generation, members = excluded.members, raw_len = excluded.raw_len, block_len = excluded.block_len, block_id = excluded.block_id`,
 		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), first, c.gen.Number, len(members), len(raw), len(block), id)
 	if err != nil {
 		return fmt.Errorf("write piece: %w", err)
 	}
-	return c.total(ctx, s, 1, int64(len(members)), int64(len(raw)), int64(len(block)))
+	c.count(s, 1, int64(len(members)), int64(len(raw)), int64(len(block)))
+	return nil
+}
+
+// growth is by how much the sums of a series change.
+type growth struct{ pieces, members, rawLen, blockLen int64 }
+
+func (c *change) count(s index.Series, pieces, members, rawLen, blockLen int64) {
+	t := c.sums[s]
+	c.sums[s] = growth{t.pieces + pieces, t.members + members, t.rawLen + rawLen, t.blockLen + blockLen}
 }
 
 // total keeps the sums of a series by difference.
-func (c *change) total(ctx context.Context, s index.Series, pieces, members, rawLen, blockLen int64) error {
+func (c *change) total(ctx context.Context, s index.Series) error {
+	t := c.sums[s]
 	_, err := c.tx.ExecContext(ctx, `INSERT INTO series (channel_id, label, subdir, series, pieces, members, raw_len, block_len) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (channel_id, label, subdir, series) DO UPDATE SET pieces = series.pieces + excluded.pieces, members = series.members + excluded.members,
 		raw_len = series.raw_len + excluded.raw_len, block_len = series.block_len + excluded.block_len`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), pieces, members, rawLen, blockLen)
+		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), t.pieces, t.members, t.rawLen, t.blockLen)
 	if err != nil {
 		return fmt.Errorf("total of a series: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"sluice/internal/conda"
+	"sluice/internal/conda/repodata"
 )
 
 // Place names one index: a label of a channel, and a subdir of it.
@@ -54,6 +55,44 @@ func SeriesOf(f conda.Filename, v3 bool) (records, runExports Series) {
 		return Conda, CondaRunExports
 	}
 	return TarBz2, TarBz2RunExports
+}
+
+// Form is how the members of s are written.
+func (s Series) Form() repodata.Form {
+	switch s {
+	case Shards:
+		return repodata.Hashed
+	case Removed:
+		return repodata.Named
+	default:
+		return repodata.Keyed
+	}
+}
+
+// Key is the key in s of a member that itself has the given one: those of revision 3 have no extension.
+func (s Series) Key(member string) string {
+	switch s {
+	case TarBz2V3:
+		return member + ".tar.bz2"
+	case CondaV3:
+		return member + ".conda"
+	default:
+		return member
+	}
+}
+
+// Target is the most that a piece of s should hold, in bytes before compression. An upload makes one piece of each
+// series anew, so smaller ones make it cheaper; but whoever downloads the file pays for each. Records of 64 KiB take 1 %
+// more in all than those of twice the size and half their time; the other series are small, and hashes do not compress.
+func (s Series) Target() int {
+	switch s {
+	case Shards, Removed:
+		return 16 << 10
+	case TarBz2RunExports, CondaRunExports:
+		return 32 << 10
+	default:
+		return 64 << 10
+	}
 }
 
 // Separator is what stands between two members of s, and between two pieces.

@@ -57,7 +57,7 @@ func (m *maker) pieces(sep string, members [][]byte) []Piece {
 		lens[i] = len(m)
 	}
 	var all []Piece
-	for _, r := range Split(lens, len(sep)) {
+	for _, r := range Split(lens, len(sep), PieceTarget) {
 		all = append(all, m.piece(sep, members[r[0]:r[1]]...))
 	}
 	return all

@@ -13,14 +13,9 @@ package repodata
 
 import "context"
 
-// Sizes of pieces, in bytes before compression.
-const (
-	// PieceTarget is the most that a piece of several members holds. It leaves room to the 128 KiB of a
-	// zstd block, so that a piece is one block as a rule.
-	PieceTarget = 112 << 10
-	// PieceMin is the size below which a piece should join a neighbour: see Joins.
-	PieceMin = 28 << 10
-)
+// PieceTarget is the most that a piece of several members should hold, in bytes before compression. It leaves room to
+// the 128 KiB of a zstd block, so that a piece is one block as a rule.
+const PieceTarget = 112 << 10
 
 // Notices is the notices.json of a channel that has nothing to say (CEP 6). Serving it spares clients'
 // logs a 404.

@@ -25,7 +25,7 @@ func TestSplit(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tt.want, Split(tt.lens, 1)); diff != "" {
+			if diff := cmp.Diff(tt.want, Split(tt.lens, 1, PieceTarget)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -42,7 +42,7 @@ func TestSplitLaws(t *testing.T) {
 		for _, n := range lens {
 			total += n
 		}
-		for _, r := range Split(lens, sep) {
+		for _, r := range Split(lens, sep, PieceTarget) {
 			if r[0] != at || r[1] <= r[0] {
 				t.Fatalf("run %v does not go on at %d", r, at)
 			}
@@ -70,16 +70,18 @@ func size(lens []int, sep int) int {
 	return n
 }
 
+const pieceMin = PieceTarget / 4
+
 func TestJoins(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		a, b int
 		want bool
 	}{
-		{10, 10, true}, {PieceMin - 1, 60 << 10, true}, {60 << 10, PieceMin - 1, true},
-		{PieceMin, PieceMin, false}, {PieceMin - 1, PieceTarget - PieceMin, true}, {PieceMin - 1, PieceTarget - PieceMin + 1, false},
+		{10, 10, true}, {pieceMin - 1, 60 << 10, true}, {60 << 10, pieceMin - 1, true},
+		{pieceMin, pieceMin, false}, {pieceMin - 1, PieceTarget - pieceMin, true}, {pieceMin - 1, PieceTarget - pieceMin + 1, false},
 	} {
-		if got := Joins(tt.a, tt.b, 1); got != tt.want {
+		if got := Joins(tt.a, tt.b, 1, PieceTarget); got != tt.want {
 			t.Errorf("Joins(%d, %d) = %v", tt.a, tt.b, got)
 		}
 	}
