@@ -69,11 +69,11 @@ type recordJSON struct {
 }
 
 type runExportsJSON struct {
-	Weak             []string `json:"weak"`
-	Strong           []string `json:"strong"`
-	Noarch           []string `json:"noarch"`
-	WeakConstrains   []string `json:"weak_constrains"`
-	StrongConstrains []string `json:"strong_constrains"`
+	Weak             []string `json:"weak,omitempty"`
+	Strong           []string `json:"strong,omitempty"`
+	Noarch           []string `json:"noarch,omitempty"`
+	WeakConstrains   []string `json:"weak_constrains,omitempty"`
+	StrongConstrains []string `json:"strong_constrains,omitempty"`
 }
 
 // digest is a hash in hexadecimal.
