@@ -2,9 +2,10 @@ package test
 
 import (
 	"bytes"
-	"crypto/md5" //nolint:gosec // clients look at it, too
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,10 +22,10 @@ func TestSourceReadsWhatOthersWrite(t *testing.T) {
 		t.Run(by, func(t *testing.T) {
 			t.Parallel()
 			own := map[string]conda.Record{}
-			all := append(ordinary(t), odd(t)...)
+			all := slices.Concat(ordinary(t), odd(t))
 			for _, p := range all {
 				r := readParcel(t, p).Record
-				r.MD5, r.SHA256, r.Size = md5.Sum(p.body), sha256.Sum256(p.body), int64(len(p.body)) //nolint:gosec // as above
+				r.MD5, r.SHA256, r.Size = md5.Sum(p.body), sha256.Sum256(p.body), int64(len(p.body))
 				own[p.file] = r
 			}
 			var got struct {

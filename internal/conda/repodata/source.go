@@ -209,9 +209,7 @@ func (s *Source) readInfo() error {
 		return err
 	}
 	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw, &fields) != nil {
-		return nil
-	}
+	_ = json.Unmarshal(raw, &fields) // an info that is no object says nothing
 	for key, to := range map[string]*string{"subdir": &s.info.Subdir, "base_url": &s.info.BaseURL} {
 		if json.Unmarshal(fields[key], to) != nil {
 			*to = ""

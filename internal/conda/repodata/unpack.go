@@ -85,7 +85,10 @@ func (u *unpacker) keys() iter.Seq[uint64] { return u.times(u.mapLen()) }
 // times counts to n, unless something goes wrong.
 func (u *unpacker) times(n uint64) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
-		for i := uint64(0); i < n && u.err == nil && yield(i); i++ {
+		for i := range n {
+			if u.err != nil || !yield(i) {
+				return
+			}
 		}
 	}
 }
