@@ -1,10 +1,6 @@
 package repodata
 
-import (
-	"fmt"
-
-	"sluice/internal/conda"
-)
+import "sluice/internal/conda"
 
 // A Place is where a file name stands in a repodata.json or in a shard.
 type Place int
@@ -50,15 +46,13 @@ func (p Place) filename(key string) (conda.Filename, error) {
 	if p.V3() {
 		key += p.ext()
 	}
-	f, err := conda.ParseFilename(key)
-	if err == nil && p != Removed && f.Ext() != p.ext() {
-		err = fmt.Errorf("file name %q does not belong into %s, where names end in %s", key, p, p.ext())
-	}
-	return f, err
+	return conda.ParseFilename(key)
 }
 
 // An Entry is one file name of an index and what stands there of it.
 type Entry struct {
+	// Place does not tell the format of a file: some channels list .conda files among packages, and clients
+	// take them from there.
 	Place Place
 	File  conda.Filename
 	// Record is zero in Removed.

@@ -91,6 +91,9 @@ func parseRecord(place Place, key string, value []byte) (f conda.Filename, r con
 	if f, err = place.filename(key); err != nil {
 		return f, r, re, err
 	}
+	if f.Ext() != place.ext() {
+		return f, r, re, fmt.Errorf("file name %q does not belong into %s, where names end in %s", key, place, place.ext())
+	}
 	var v recordJSON
 	if err := json.Unmarshal(value, &v); err != nil {
 		return f, r, re, fmt.Errorf("read the record of %s: %w", f, err)
