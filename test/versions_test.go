@@ -2,8 +2,8 @@ package test
 
 import (
 	"cmp"
-	"maps"
 	"math/rand/v2"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,14 +41,67 @@ func TestVersionOrder(t *testing.T) {
 		own  *regexp.Regexp
 	}{{[]string{"versions.py"}, ownOfRattler}, {[]string{"browser.cjs", "versions"}, ownOfBrowsers}} {
 		t.Run(driver.args[0], func(t *testing.T) {
-			var got struct {
-				Groups  [][]string
-				Invalid map[string]string
-			}
-			clients.NewUser(t).DriveWith(t, versions, driver.args[0], driver.args[1:]...).Into(t, &got)
-			wantOrder(t, got.Groups, driver.own)
-			wantTaken(t, versions, got.Invalid)
+			wantOrder(t, versions, driver.own, 300, driver.args...)
 		})
+	}
+}
+
+// TestRealVersionOrder does the same with versions that real programs have had, each against each.
+func TestRealVersionOrder(t *testing.T) {
+	t.Parallel()
+	wantOrder(t, real(t), ownOfRattler, 5000, "versions.py")
+}
+
+// real are the versions in testdata/versions.txt, which says where they are from.
+func real(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/versions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "#") })
+}
+
+// TestRecordOrder holds the order in which we prefer records of one name, which decides what is shown as latest,
+// against rattler's: features, version, build number and time, over real versions.
+func TestRecordOrder(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 33))
+	var records []conda.Record
+	var input []map[string]any
+	for _, v := range real(t) {
+		if ownOfRattler.MatchString(v) || conda.CheckVersion(v) != nil {
+			continue
+		}
+		for range 1 + r.IntN(2) {
+			rec := conda.Record{Version: v, BuildNumber: r.Uint64N(2), TimestampMS: []int64{0, 1_600_000_000_000, 1_600_000_000_001}[r.IntN(3)]}
+			features := []string{}
+			if r.IntN(4) == 0 {
+				rec.TrackFeatures, features = "a", []string{"a"}
+			}
+			records = append(records, rec)
+			input = append(input, map[string]any{"version": v, "build_number": rec.BuildNumber, "timestamp": rec.TimestampMS, "track_features": features})
+		}
+	}
+	var got struct{ Groups [][]int }
+	clients.NewUser(t).DriveWith(t, input, "records.py").Into(t, &got)
+	if len(got.Groups) < 5000 {
+		t.Errorf("%d records fell into %d groups, want 5000", len(records), len(got.Groups))
+	}
+	var last conda.Record
+	for i, group := range got.Groups {
+		for j, place := range group {
+			rec := records[place]
+			switch c := last.Compare(rec); {
+			case i == 0 && j == 0:
+			case j == 0 && c >= 0:
+				t.Errorf("%+v is not before %+v, which rattler prefers", last, rec)
+			case j > 0 && c != 0:
+				t.Errorf("%+v and %+v are not alike, as they are to rattler", last, rec)
+			}
+			last = rec
+		}
 	}
 }
 
@@ -61,30 +114,43 @@ var (
 	ownOfBrowsers = regexp.MustCompile(`(?i)([a-z]_|-)(\+|$)|(dev|post)[a-z]`)
 )
 
-// wantOrder compares all with all, except those that the client orders in a way of its own.
-func wantOrder(t *testing.T, groups [][]string, own *regexp.Regexp) {
+// wantOrder has a client sort versions and compares all with all, at least so many. Those that the client orders in a
+// way of its own are left out, for they come between others that are equal. What it takes is judged of all.
+func wantOrder(t *testing.T, versions []string, own *regexp.Regexp, least int, driver ...string) {
 	t.Helper()
-	rank := map[string]int{}
-	for i, group := range groups {
-		for _, v := range group {
-			if !own.MatchString(v) {
-				rank[v] = i
+	var all, got struct {
+		Groups  [][]string
+		Invalid map[string]string
+	}
+	clients.NewUser(t).DriveWith(t, versions, driver[0], driver[1:]...).Into(t, &all)
+	wantTaken(t, versions, all.Invalid)
+	clients.NewUser(t).DriveWith(t, slices.DeleteFunc(slices.Clone(versions), own.MatchString), driver[0], driver[1:]...).Into(t, &got)
+	wantGroups(t, got.Groups, least)
+}
+
+// wantGroups compares each version with each, at least so many, of groups from old to new.
+func wantGroups(t *testing.T, groups [][]string, least int) {
+	t.Helper()
+	type ranked struct {
+		text string
+		version.Version
+		rank int
+	}
+	var all []ranked
+	for rank, group := range groups {
+		for _, text := range group {
+			if v, err := version.Parse(text); err == nil { // wantTaken judges the others
+				all = append(all, ranked{text, v, rank})
 			}
 		}
 	}
-	if len(rank) < 300 {
-		t.Errorf("only %d versions were compared, want 300", len(rank))
+	if len(all) < least {
+		t.Errorf("only %d versions were compared, want %d", len(all), least)
 	}
-	all := slices.Sorted(maps.Keys(rank))
 	for _, a := range all {
-		v, err := version.Parse(a)
-		if err != nil {
-			continue // wantTaken judges it
-		}
 		for _, b := range all {
-			w, err := version.Parse(b)
-			if err == nil && v.Compare(w) != cmp.Compare(rank[a], rank[b]) {
-				t.Errorf("%s against %s = %d, rattler has %d", a, b, v.Compare(w), cmp.Compare(rank[a], rank[b]))
+			if got, want := a.Compare(b.Version), cmp.Compare(a.rank, b.rank); got != want {
+				t.Errorf("%s against %s = %d, rattler has %d", a.text, b.text, got, want)
 			}
 		}
 	}

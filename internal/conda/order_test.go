@@ -15,10 +15,10 @@ func TestRecordOrder(t *testing.T) {
 		{Version: "10", TrackFeatures: "x"},
 		{Version: "1.0rc1", BuildNumber: 5},
 		{Version: "1.0", BuildNumber: 1, TimestampMS: 5},
-		{Version: "1.0.0", BuildNumber: 2},
+		{Version: "1.0", BuildNumber: 2},
 		{Version: "1.0", BuildNumber: 2, TimestampMS: 4},
 		{Version: "1.0", BuildNumber: 2, TimestampMS: 4, Build: "b"},
-		{Version: "1.0.0", BuildNumber: 2, TimestampMS: 4, Build: "a"},
+		{Version: "1.0.0", BuildNumber: 1},
 		{Version: "1.1"},
 	}
 	for i, a := range ordered {

@@ -1,8 +1,8 @@
 """Indexes a folder of packages (SUBDIR/FILE) with another's indexer, and prints what it wrote.
 
 Prints {"subdirs": {subdir: {"repodata": {…}, "run_exports": {…} or null,
-"shard_index": {"info": {…}, "shards": {name: hex}}, "shards": {name: {…}}}}}. Hashes, which are
-bytes in shards, are hex. The folder itself is left alone: a copy is indexed, which --keep leaves behind
+"shard_index": {"info": {…}, "shards": {name: hex}}, "shards": {name: {…}}}}, "channeldata": {…} or null}.
+Hashes, which are bytes in shards, are hex. The folder itself is left alone: a copy is indexed, which --keep leaves behind
 as a channel to serve.
 """
 
@@ -49,13 +49,14 @@ async def by_conda_index(folder):
         write_current_repodata=False,
     )
     index.index(patch_generator=None)
+    index.update_channeldata()
 
 
 def lend_conda():
     """Puts in place the two names that conda-index takes from conda, which no registry carries.
 
-    Neither touches the files compared here: one orders versions for channeldata.json, the other
-    lists the folders that count as subdirs.
+    One orders versions, which matters to channeldata.json alone, and rattler's order is that of conda; the
+    other lists the folders that count as subdirs.
     """
     version = types.ModuleType("conda.models.version")
     version.VersionOrder = rattler.Version
@@ -108,7 +109,10 @@ async def reference(args):
         if args.keep:
             shutil.copytree(folder, args.keep, dirs_exist_ok=True)
         found = [p.parent for p in folder.glob("*/repodata.json")]
-        return {"subdirs": {subdir.name: contents(subdir) for subdir in sorted(found)}}
+        return {
+            "subdirs": {subdir.name: contents(subdir) for subdir in sorted(found)},
+            "channeldata": load(folder / "channeldata.json"),
+        }
 
 
 if __name__ == "__main__":

@@ -14,7 +14,11 @@ import (
 // readConda reads the three members of a .conda file (CEP 35): the small ones first, so that what is
 // wrong with them is said before gigabytes are unpacked.
 func readConda(src *source, f conda.Filename, lim Limits, found *contents) error {
-	members, err := openZip(src)
+	least := uint64(3)
+	if lim.Imported {
+		least = 2 // some lack metadata.json, which no client reads
+	}
+	members, err := openZip(src, least)
 	if err != nil {
 		return err
 	}
@@ -22,8 +26,10 @@ func readConda(src *source, f conda.Filename, lim Limits, found *contents) error
 	if err != nil {
 		return err
 	}
-	if err := readMetadata(src, m.metadata, lim); err != nil {
-		return within("metadata.json", err)
+	if m.metadata.name != "" {
+		if err := readMetadata(src, m.metadata, lim); err != nil {
+			return within("metadata.json", err)
+		}
 	}
 	info, payload := newTree(lim, found), newTree(lim, found)
 	info.info, payload.payload = true, true

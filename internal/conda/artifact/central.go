@@ -89,7 +89,7 @@ func zip64Fields(extra []byte, fields ...uint32) ([]uint64, error) {
 	return out, nil
 }
 
-// condaMembers are the three members of a .conda file.
+// condaMembers are the three members of a .conda file; metadata is zero in one that lacks it.
 type condaMembers struct{ metadata, pkg, info member }
 
 // pickMembers finds the three members by the exact names that the stem of the file's name gives them.
@@ -107,6 +107,9 @@ func pickMembers(members []member, stem string) (condaMembers, error) {
 			return c, bad("the ZIP holds %s twice", quote(m.name))
 		}
 		*to = m
+	}
+	if c.pkg.name == "" || c.info.name == "" { // only where metadata.json may be missing instead
+		return c, bad("the ZIP lacks a member; %s", threeMembers)
 	}
 	return c, nil
 }

@@ -6,6 +6,16 @@ import (
 	"sluice/internal/conda"
 )
 
+// ParseRunExports reads raw, an info/run_exports.json or what another channel's index has of it, just as Read
+// does. Every error is a *FormatError.
+func ParseRunExports(raw []byte) (e conda.RunExports, err error) {
+	if err := checkJSON(raw, true); err != nil {
+		return e, err
+	}
+	err = readRunExports(&e, raw)
+	return e, err
+}
+
 // readRunExports reads info/run_exports.json (CEP 34), which passed checkJSON: an object of lists, or one
 // list, which means weak. Keys that are not known are dropped, as rattler does. nil b: nothing.
 func readRunExports(e *conda.RunExports, b []byte) (err error) {

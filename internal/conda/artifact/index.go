@@ -121,13 +121,16 @@ func wholeNumber(s string) (uint64, error) {
 	return uint64(n), nil
 }
 
+// unknownSubdir is what rattler's indexer writes for a package that does not say its subdir.
+const unknownSubdir = "unknown"
+
 // readSubdir reads the subdir; with before it may be missing. Ancient packages have platform and arch instead.
 func readSubdir(o object, before bool) (conda.Subdir, error) {
 	s, err := o.text("subdir")
 	if err != nil {
 		return conda.Subdir{}, err
 	}
-	if s == "" {
+	if s == "" || s == unknownSubdir {
 		platform, err1 := o.text("platform")
 		arch, err2 := o.text("arch")
 		if err := cmp.Or(err1, err2); err != nil {

@@ -11,7 +11,7 @@ type Limits struct {
 	// it is refused.
 	Now time.Time
 	// Imported says that the package has been in a channel before: its info/index.json is read as ParseIndex
-	// reads it without a clock.
+	// reads it without a clock, and a .conda file may lack metadata.json.
 	Imported bool
 	// ScanPayload makes Read walk the files to install, too. A .tar.bz2 is always walked whole.
 	ScanPayload bool

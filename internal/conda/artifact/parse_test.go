@@ -78,6 +78,27 @@ func TestParseIndexOfOldChannels(t *testing.T) {
 	wantRefusal(t, err, `the key "name" twice`)
 }
 
+func TestImportsMayLackMetadata(t *testing.T) {
+	t.Parallel()
+	lim := limits()
+	lim.Imported = true
+	meta, pkg, info := members()
+	without := zipOf(ending{}, pkg, info)
+	if got, err := read(t, without, stem+".conda", lim); err != nil || got.Record.Name != "x-y" {
+		t.Errorf("without metadata.json: %+v, %v", got, err)
+	}
+	check(t, without, stem+".conda", "the ZIP holds 2 members")
+	for _, data := range [][]byte{zipOf(ending{}, meta, info), zipOf(ending{}, meta, pkg)} {
+		_, err := read(t, data, stem+".conda", lim)
+		wantRefusal(t, err, "the ZIP lacks a member")
+	}
+	_, err := read(t, zipOf(ending{}, info), stem+".conda", lim)
+	wantRefusal(t, err, "the ZIP holds 1 members")
+	meta.data = []byte(`{"conda_pkg_format_version": 3}`)
+	_, err = read(t, zipOf(ending{}, meta, pkg, info), stem+".conda", lim)
+	wantRefusal(t, err, "conda_pkg_format_version")
+}
+
 // rawNumber is a number in a spelling of its own.
 type rawNumber string
 

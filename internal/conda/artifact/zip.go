@@ -43,14 +43,14 @@ type directory struct {
 	offset, size, entries uint64
 }
 
-// openZip returns the members of the file in order of their place, having checked that they and the
-// directory fill the file without a gap, so that every reader sees the same.
-func openZip(s *source) ([]member, error) {
+// openZip returns the members of the file in order of their place, at least so many, having checked that they
+// and the directory fill the file without a gap, so that every reader sees the same.
+func openZip(s *source, least uint64) ([]member, error) {
 	dir, err := findDirectory(s)
 	if err != nil {
 		return nil, err
 	}
-	if dir.entries != 3 {
+	if dir.entries < least || dir.entries > 3 {
 		return nil, bad("the ZIP holds %d members; %s", dir.entries, threeMembers)
 	}
 	if dir.size > maxCentral {

@@ -13,8 +13,8 @@ import (
 	"sluice/internal/conda"
 )
 
-// artifact is what the index knows of one package file.
-type artifact struct {
+// listed is what the index knows of one package file.
+type listed struct {
 	file conda.Filename
 	rec  conda.Record
 	re   conda.RunExports
@@ -41,10 +41,10 @@ func subdir(t testing.TB, s string) conda.Subdir {
 // artifacts makes n records that look and compress like those of a big channel: names of 25 builds, five
 // versions for five Pythons, dependencies mostly on popular names, which change a little from version to
 // version, random hashes. Sorted by file name; the same every time.
-func artifacts(t testing.TB, n int) []artifact {
+func artifacts(t testing.TB, n int) []listed {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(1, 2))
-	var all []artifact
+	var all []listed
 	for i := 0; len(all) < n; i++ {
 		name := fmt.Sprintf("lib%05x", i*7919%99991)
 		deps := make([]string, min(int(math.Exp(rnd.NormFloat64()*0.7+1.9)), 60)+1)
@@ -59,7 +59,7 @@ func artifacts(t testing.TB, n int) []artifact {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b artifact) int { return cmp.Compare(a.file.String(), b.file.String()) })
+	slices.SortFunc(all, func(a, b listed) int { return cmp.Compare(a.file.String(), b.file.String()) })
 	return all
 }
 
@@ -72,10 +72,10 @@ func drawDependency(rnd *rand.Rand) string {
 	return dep
 }
 
-func drawRecord(t testing.TB, rnd *rand.Rand, name, version string, py int, deps []string) artifact {
+func drawRecord(t testing.TB, rnd *rand.Rand, name, version string, py int, deps []string) listed {
 	t.Helper()
 	build := fmt.Sprintf("py3%d_h%07x_0", py, rnd.Uint32()&0xfffffff)
-	a := artifact{file: filename(t, name+"-"+version+"-"+build+conda.ExtConda), rec: conda.Record{
+	a := listed{file: filename(t, name+"-"+version+"-"+build+conda.ExtConda), rec: conda.Record{
 		Name: name, Version: version, Build: build, Subdir: subdir(t, "linux-64"),
 		Depends:     append(slices.Clone(deps), fmt.Sprintf("python >=3.%d,<3.%d.0a0", py, py+1)),
 		License:     "BSD-3-Clause",
@@ -89,7 +89,7 @@ func drawRecord(t testing.TB, rnd *rand.Rand, name, version string, py int, deps
 }
 
 // jsonMembers are the members of repodata.json.
-func jsonMembers(all []artifact) [][]byte {
+func jsonMembers(all []listed) [][]byte {
 	ms := make([][]byte, len(all))
 	for i, a := range all {
 		ms[i] = Member(a.file, a.rec)

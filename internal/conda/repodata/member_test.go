@@ -17,7 +17,7 @@ import (
 )
 
 // full has every field.
-func full(t testing.TB) artifact {
+func full(t testing.TB) listed {
 	r := conda.Record{
 		Name: "zlib", Version: "1.3.1", Build: "h4ab18f5_1", BuildNumber: math.MaxInt64, Subdir: subdir(t, "linux-64"),
 		Depends: []string{"__glibc >=2.17,<3.0.a0", "é \"quoted\""}, Constrains: []string{"zlib-ng <0"},
@@ -32,23 +32,23 @@ func full(t testing.TB) artifact {
 	for i := range r.MD5 {
 		r.MD5[i] = byte(i)
 	}
-	return artifact{filename(t, "zlib-1.3.1-h4ab18f5_1.conda"), r, conda.RunExports{
+	return listed{filename(t, "zlib-1.3.1-h4ab18f5_1.conda"), r, conda.RunExports{
 		Weak: []string{"w"}, Strong: []string{"s"}, Noarch: []string{"n"},
 		WeakConstrains: []string{"wc"}, StrongConstrains: []string{"sc"},
 	}}
 }
 
 // least has only what a record must have.
-func least(t testing.TB) artifact {
+func least(t testing.TB) listed {
 	r := conda.Record{Name: "x", Version: "1", Build: "0", Subdir: conda.Noarch(), Size: 200, IndexedMS: 1}
-	return artifact{file: filename(t, "x-1-0.tar.bz2"), rec: r}
+	return listed{file: filename(t, "x-1-0.tar.bz2"), rec: r}
 }
 
 func TestMember(t *testing.T) {
 	t.Parallel()
 	ab := strings.Repeat("ab", 32)
 	for _, tt := range []struct {
-		a    artifact
+		a    listed
 		want string
 	}{
 		{least(t), `"x-1-0.tar.bz2":{"build":"0","build_number":0,"depends":[],"indexed_timestamp":1,` +
@@ -74,7 +74,7 @@ func TestMember(t *testing.T) {
 func TestRunExportsMember(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		a    artifact
+		a    listed
 		want string
 	}{
 		{least(t), `"x-1-0.tar.bz2":{"run_exports":{}}`},

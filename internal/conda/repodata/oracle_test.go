@@ -16,7 +16,7 @@ import (
 )
 
 // drawArtifact draws a record of any strings; only the parts of file names keep to their grammar.
-func drawArtifact(t *rapid.T) artifact {
+func drawArtifact(t *rapid.T) listed {
 	name := rapid.StringMatching(`[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,3})?`).Draw(t, "name")
 	version := rapid.StringMatching(`[0-9]{1,3}(\.[0-9]{1,2})?`).Draw(t, "version")
 	build := rapid.StringMatching(`[a-z0-9_]{1,4}`).Draw(t, "build")
@@ -28,7 +28,7 @@ func drawArtifact(t *rapid.T) artifact {
 	text := rapid.OneOf(rapid.Just(""), rapid.String(), rapid.StringMatching(`[<>&"'\\\x00-\x7f]{0,9}`), rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 9), func(b []byte) string { return string(b) }))
 	list := rapid.SliceOfN(text, 0, 4)
 	draw := func(label string) string { return text.Draw(t, label) }
-	return artifact{file: f, rec: conda.Record{
+	return listed{file: f, rec: conda.Record{
 		Name: name, Version: version, Build: build, BuildNumber: rapid.Uint64Max(1<<63-1).Draw(t, "number"), Subdir: conda.Noarch(),
 		Depends: list.Draw(t, "depends"), Constrains: list.Draw(t, "constrains"), Noarch: draw("noarch"),
 		License: draw("license"), LicenseFamily: draw("family"), Features: draw("features"), TrackFeatures: draw("track"),
@@ -88,7 +88,7 @@ func naiveExports(e conda.RunExports) map[string]any {
 }
 
 // naive is a whole file: every value by encoding/json.
-func naive(info map[string]any, all []artifact, value func(artifact) map[string]any) map[string]any {
+func naive(info map[string]any, all []listed, value func(listed) map[string]any) map[string]any {
 	tars, condas := make(map[string]any), make(map[string]any)
 	for _, a := range all {
 		if a.file.Ext() == conda.ExtConda {
@@ -112,7 +112,7 @@ func canonical(t *rapid.T, b []byte) any {
 }
 
 // drawPieces cuts the members of one extension into pieces at random, in order of file names.
-func drawPieces(t *rapid.T, m *maker, all []artifact, ext string, member func(artifact) []byte) []Piece {
+func drawPieces(t *rapid.T, m *maker, all []listed, ext string, member func(listed) []byte) []Piece {
 	var ps []Piece
 	var run [][]byte
 	for _, a := range all {
@@ -131,7 +131,7 @@ func drawPieces(t *rapid.T, m *maker, all []artifact, ext string, member func(ar
 }
 
 // stemmed is the member of a record of revision 3: keyed by the file name without its extension.
-func stemmed(a artifact) []byte {
+func stemmed(a listed) []byte {
 	m := Member(a.file, a.rec)
 	return append(appendJSON(nil, a.file.Stem()), m[len(appendJSON(nil, a.file.String())):]...)
 }
@@ -141,14 +141,14 @@ func TestFilesEqualOracle(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		m := newMaker()
-		all := rapid.SliceOfNDistinct(rapid.Custom(drawArtifact), 0, 12, func(a artifact) string { return a.file.String() }).Draw(rt, "artifacts")
-		slices.SortFunc(all, func(a, b artifact) int { return cmp.Compare(a.file.String(), b.file.String()) })
+		all := rapid.SliceOfNDistinct(rapid.Custom(drawArtifact), 0, 12, func(a listed) string { return a.file.String() }).Draw(rt, "artifacts")
+		slices.SortFunc(all, func(a, b listed) int { return cmp.Compare(a.file.String(), b.file.String()) })
 		third := rapid.IntRange(0, len(all)).Draw(rt, "of revision 3")
 		old, v3 := all[third:], all[:third]
 		gone := all[:rapid.IntRange(0, len(all)).Draw(rt, "removed")]
-		member := func(a artifact) []byte { return Member(a.file, a.rec) }
-		exports := func(a artifact) []byte { return RunExportsMember(a.file, a.re) }
-		name := func(a artifact) []byte { return appendJSON(nil, a.file.String()) }
+		member := func(a listed) []byte { return Member(a.file, a.rec) }
+		exports := func(a listed) []byte { return RunExportsMember(a.file, a.re) }
+		name := func(a listed) []byte { return appendJSON(nil, a.file.String()) }
 		for _, tt := range []struct {
 			got  File
 			want any
@@ -159,7 +159,7 @@ func TestFilesEqualOracle(t *testing.T) {
 				Removed: append(drawPieces(rt, m, gone, conda.ExtConda, name), drawPieces(rt, m, gone, conda.ExtTarBz2, name)...),
 			}), naiveRepodata(old, v3, gone)},
 			{RunExportsFile(conda.Noarch(), drawPieces(rt, m, all, conda.ExtTarBz2, exports), drawPieces(rt, m, all, conda.ExtConda, exports)),
-				naive(map[string]any{"subdir": "noarch", "version": 1}, all, func(a artifact) map[string]any { return naiveExports(a.re) })},
+				naive(map[string]any{"subdir": "noarch", "version": 1}, all, func(a listed) map[string]any { return naiveExports(a.re) })},
 		} {
 			want, err := json.Marshal(tt.want)
 			if err != nil {
@@ -173,9 +173,9 @@ func TestFilesEqualOracle(t *testing.T) {
 }
 
 // naiveRepodata is repodata.json with old records, those of revision 3, and the names of removed files.
-func naiveRepodata(old, v3, removed []artifact) map[string]any {
+func naiveRepodata(old, v3, removed []listed) map[string]any {
 	info := map[string]any{"subdir": "noarch"}
-	file := naive(info, old, func(a artifact) map[string]any { return naiveRecord(a.rec) })
+	file := naive(info, old, func(a listed) map[string]any { return naiveRecord(a.rec) })
 	file["repodata_version"] = 1
 	names := []string{}
 	for _, ext := range []string{conda.ExtConda, conda.ExtTarBz2} {

@@ -1,5 +1,6 @@
-// Package repodata makes the bytes of a channel's index files: repodata.json, run_exports.json, the
-// shard index and the shards, plain and compressed.
+// Package repodata knows the bytes of a channel's index files, plain and compressed: how repodata.json,
+// run_exports.json, channeldata.json, the shard index and the shards are written, and how they are read, our
+// own exactly and those of other channels (Source) as they were meant.
 //
 // Each record is encoded once, as a member: a key and its value, in JSON for the flat files and in
 // msgpack for the shards. Neighbouring members are gathered into a piece of at most PieceTarget bytes,

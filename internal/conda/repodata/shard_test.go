@@ -12,7 +12,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-func shardMembers(all []artifact) [][]byte {
+func shardMembers(all []listed) [][]byte {
 	ms := make([][]byte, len(all))
 	for i, a := range all {
 		ms[i] = ShardMember(a.file, a.rec, a.re)
@@ -54,7 +54,7 @@ func TestShard(t *testing.T) {
 	}
 }
 
-func unpacked(t testing.TB, all []artifact) map[string]any {
+func unpacked(t testing.TB, all []listed) map[string]any {
 	m := make(map[string]any, len(all))
 	for _, a := range all {
 		name, rec := unpackMember(t, ShardMember(a.file, a.rec, a.re))
