@@ -14,7 +14,7 @@ func TestCut(t *testing.T) {
 	odd := conda.Record{Name: "odd", Version: "1", Build: "0", Subdir: conda.Noarch(), License: `}{",\" \\`, Depends: []string{`a "b`, `\`, `{"x":{`, "é\u2028"}}
 	var keyed, exports, named, hashed [][]byte
 	var keys []string
-	for _, a := range append(artifacts(t, 50), artifact{file: filename(t, "odd-1-0.conda"), rec: odd}) {
+	for _, a := range append(artifacts(t, 50), listed{file: filename(t, "odd-1-0.conda"), rec: odd}) {
 		keys = append(keys, a.file.String())
 		keyed = append(keyed, Member(a.file, a.rec))
 		exports = append(exports, RunExportsMember(a.file, a.re))
