@@ -133,9 +133,19 @@ type Located struct {
 	At     time.Time
 }
 
+// listed names a file in a place.
+type listed struct {
+	place index.Place
+	file  conda.Filename
+}
+
 // Locate finds an artifact that is listed in a place; fault.NotFound when none is: what is in no label, or deleted,
 // is invisible to every reader. What is yanked is there: lock files name it.
 func (db *DB) Locate(ctx context.Context, p index.Place, f conda.Filename) (Located, error) {
+	return db.locations.get(ctx, listed{p, f}, func(ctx context.Context) (Located, error) { return db.locate(ctx, p, f) })
+}
+
+func (db *DB) locate(ctx context.Context, p index.Place, f conda.Filename) (Located, error) {
 	var l Located
 	var sum []byte
 	plain, _ := index.SeriesOf(f, false)

@@ -74,6 +74,10 @@ func (r *channelRow) channel() (c channel.Channel, err error) {
 
 // ChannelByName implements channel.Store.
 func (db *DB) ChannelByName(ctx context.Context, name conda.Channel) (channel.Channel, error) {
+	return db.channels.get(ctx, name, func(ctx context.Context) (channel.Channel, error) { return db.channelByName(ctx, name) })
+}
+
+func (db *DB) channelByName(ctx context.Context, name conda.Channel) (channel.Channel, error) {
 	var row channelRow
 	err := db.reader.QueryRowContext(ctx, `SELECT `+channelColumns+` FROM channel c WHERE c.name = $1`, name.String()).Scan(row.fields()...)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -24,8 +24,11 @@ import (
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
 
+	"sluice/internal/channel"
+	"sluice/internal/conda"
 	"sluice/internal/conda/repodata"
 	"sluice/internal/fault"
+	"sluice/internal/index"
 )
 
 //go:embed migrations
@@ -48,9 +51,21 @@ type DB struct {
 	nameBlob, doubtBlob string
 	encoder             *repodata.Encoder
 	now                 func() time.Time
+	// commits counts those of SQLite; nil on PostgreSQL, where others commit, too.
+	commits     *commits
+	channels    *memo[conda.Channel, channel.Channel]
+	generations *memo[index.Place, stated]
+	locations   *memo[listed, Located]
 }
 
-// readers is how many connections read SQLite at once, beside the one that writes.
+// remember makes the memos of a database that is open.
+func (db *DB) remember() {
+	db.channels = newMemo[conda.Channel, channel.Channel](db.commits)
+	db.generations = newMemo[index.Place, stated](db.commits)
+	db.locations = newMemo[listed, Located](db.commits)
+}
+
+// readers is how many connections read SQLite at once, beside the one that writes and the one that looks for commits.
 const readers = 8
 
 // busyTimeout is how long a statement waits for another process that is writing the same SQLite file, in ms.
@@ -84,8 +99,9 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), writer.Close())
 	}
 	reader := sql.OpenDB(connect)
-	reader.SetMaxOpenConns(readers)
-	db := &DB{writer: writer, reader: reader, encoder: repodata.NewEncoder(), now: now}
+	reader.SetMaxOpenConns(readers + 1)
+	db := &DB{writer: writer, reader: reader, encoder: repodata.NewEncoder(), now: now, commits: newCommits(reader, time.Now)}
+	db.remember()
 	if err := errors.Join(db.checkSQLite(ctx), db.migrate(ctx, goose.DialectSQLite3, "sqlite")); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
 	}
@@ -132,6 +148,7 @@ func OpenPostgres(ctx context.Context, dsn string, now func() time.Time) (*DB, e
 		nameBlob: `SELECT pg_advisory_xact_lock_shared($1)`, doubtBlob: `SELECT pg_advisory_xact_lock($1)`,
 		encoder: repodata.NewEncoder(), now: now,
 	}
+	db.remember()
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockRetries))
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -163,7 +180,7 @@ func (db *DB) Close() error {
 	if db.reader == db.writer {
 		return db.writer.Close()
 	}
-	return errors.Join(db.reader.Close(), db.writer.Close())
+	return errors.Join(db.commits.close(), db.reader.Close(), db.writer.Close())
 }
 
 // Ping reports whether the database answers and can be written.
@@ -200,7 +217,11 @@ func (db *DB) writeOnce(ctx context.Context, f func(tx *sql.Tx) error) error {
 	if err := f(tx); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	err = tx.Commit()
+	if db.commits != nil {
+		db.commits.raise() // after an error, too: what became of it is not known
+	}
+	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil

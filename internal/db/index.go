@@ -13,9 +13,19 @@ import (
 	"sluice/internal/index"
 )
 
+// stated is the newest generation of a place; ok is false where nothing was ever listed.
+type stated struct {
+	index.Generation
+	ok bool
+}
+
 // Generation implements index.Store.
 func (db *DB) Generation(ctx context.Context, p index.Place) (index.Generation, bool, error) {
-	return generation(ctx, db.reader, p, "")
+	s, err := db.generations.get(ctx, p, func(ctx context.Context) (s stated, err error) {
+		s.Generation, s.ok, err = generation(ctx, db.reader, p, "")
+		return s, err
+	})
+	return s.Generation, s.ok, err
 }
 
 func generation(ctx context.Context, q queryer, p index.Place, lock string) (index.Generation, bool, error) {

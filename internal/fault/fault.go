@@ -93,6 +93,9 @@ func Is(err error, code Code) bool {
 // otherwise unprintable characters (newlines, escapes, bidirectional marks, zero-width characters)
 // and invalid UTF-8 are shown as their code points, and the result is cut to max bytes with an ellipsis.
 func OneLine(s string, max int) string {
+	if len(s) <= max && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0 {
+		return s
+	}
 	var b strings.Builder
 	for i := 0; i < len(s) && b.Len() <= max; {
 		r, n := utf8.DecodeRuneInString(s[i:])

@@ -88,7 +88,7 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 	if via, ok := p.Config.MailServer(); ok {
 		s.mails = &mail.Sender{Outbox: p.DB, SMTP: mail.SMTP{Server: via, From: p.Config.MailFrom}, Site: s.site(), Log: p.Log, Now: p.Now}
 	}
-	s.handler = s.gate().Wrap(requestIDs(s.routes()))
+	s.handler = s.gate().Wrap(s.routes())
 	return s, nil
 }
 
@@ -98,14 +98,8 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) gate() *gate.Gate {
 	return &gate.Gate{
 		Log: s.parts.Log, Refuse: reply.Error, BodyMax: int64(s.parts.Config.UploadMax) + formMargin, Stall: s.parts.Config.StallTimeout,
+		Carry: audit.WithRequest, // so that the audit log names the request that an event belongs to
 	}
-}
-
-// requestIDs lets the audit log name the request that an event belongs to.
-func requestIDs(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(audit.WithRequest(r.Context(), gate.RequestID(r.Context()))))
-	})
 }
 
 // routes is every path there is. The clients' paths take any method, because they answer a wrong one by

@@ -4,7 +4,6 @@
 package files
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
-	"time"
 
 	"sluice/internal/access"
 	"sluice/internal/channel"
@@ -50,6 +48,8 @@ type Files struct {
 	Blobs     Blobs
 	// HTTPS says that the public address begins with https, which decides the name of a session's cookie.
 	HTTPS bool
+
+	buffers buffers
 }
 
 // ServeHTTP answers GET and HEAD; any other method meets a path that is not there, because clients send a
@@ -79,7 +79,7 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if ch.Visibility == channel.Public {
-		w.Header().Set("Access-Control-Allow-Origin", "*") // solvers that run in browsers
+		w.Header()["Access-Control-Allow-Origin"] = everybody // solvers that run in browsers
 	}
 	switch t.kind {
 	case notices:
@@ -117,38 +117,9 @@ func (f *Files) mayRead(r *http.Request, name conda.Channel, credential string) 
 	return ch, f.Access.MayRead(ctx, p, ch)
 }
 
-// Lifetimes. An index of a public channel may be half a minute old; what is named by its hash, or can never
-// be replaced, is good for ever.
-const (
-	shortPublic   = "public, max-age=30"
-	shortPrivate  = "no-cache"
-	foreverPublic = "public, max-age=31536000, immutable"
-	foreverOwn    = "private, max-age=31536000, immutable"
-)
-
-func cacheFor(h http.Header, ch channel.Channel, immutable bool) {
-	switch {
-	case ch.Visibility == channel.Public && immutable:
-		h.Set("Cache-Control", foreverPublic)
-	case ch.Visibility == channel.Public:
-		h.Set("Cache-Control", shortPublic)
-	case immutable:
-		h.Set("Cache-Control", foreverOwn)
-	default:
-		h.Set("Cache-Control", shortPrivate)
-	}
-	if ch.Visibility != channel.Public {
-		h.Set("Vary", "Authorization, Cookie")
-	}
-}
-
 func (f *Files) notices(w http.ResponseWriter, r *http.Request, ch channel.Channel) error {
-	h := w.Header()
-	cacheFor(h, ch, false)
-	h.Set("Content-Type", "application/json")
-	h.Set("ETag", `"`+hex.EncodeToString([]byte(ch.Name.String()))+`-notices-1"`)
-	http.ServeContent(w, r, "", ch.CreatedAt, strings.NewReader(repodata.Notices))
-	return nil
+	c := content{kind: typeJSON, cache: lifetime(ch, false), modified: ch.CreatedAt, etag: `"` + hex.EncodeToString([]byte(ch.Name.String())) + `-notices-1"`}
+	return c.sendBytes(w, r, []byte(repodata.Notices))
 }
 
 func (f *Files) indexFile(w http.ResponseWriter, r *http.Request, ch channel.Channel, t target) error {
@@ -156,17 +127,24 @@ func (f *Files) indexFile(w http.ResponseWriter, r *http.Request, ch channel.Cha
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	cacheFor(h, ch, false)
-	h.Set("ETag", file.ETag)
-	h.Set("Content-Type", "application/zstd")
+	c := content{kind: typeZstd, cache: lifetime(ch, false), modified: file.CommittedAt, etag: file.ETag}
 	if strings.HasSuffix(string(t.index), ".json") {
-		h.Set("Content-Type", "application/json")
+		c.kind = typeJSON
+	}
+	if c.unchanged(r) {
+		c.notModified(w)
+		return nil
+	}
+	whole, ok, err := file.Whole(r.Context())
+	if err != nil {
+		return err
+	}
+	if ok {
+		return c.sendBytes(w, r, whole)
 	}
 	body := file.Open(r.Context())
 	defer func() { _ = body.Close() }() // it was only read
-	http.ServeContent(w, r, "", file.CommittedAt, body)
-	return nil
+	return c.send(w, r, body, file.Size(), &f.buffers)
 }
 
 func (f *Files) shard(w http.ResponseWriter, r *http.Request, ch channel.Channel, t target) error {
@@ -174,18 +152,19 @@ func (f *Files) shard(w http.ResponseWriter, r *http.Request, ch channel.Channel
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	cacheFor(h, ch, true)
-	h.Set("Content-Type", "application/zstd")
-	h.Set("ETag", fmt.Sprintf(`"%x-%s-%s-%s"`, t.sha256, ch.Name, t.label, t.subdir))
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
-	return nil
+	c := content{kind: typeZstd, cache: lifetime(ch, true), etag: etag(t.sha256, ch, t, "")}
+	return c.sendBytes(w, r, b)
 }
 
 func (f *Files) artifact(w http.ResponseWriter, r *http.Request, ch channel.Channel, t target) error {
 	at, err := f.Artifacts.Locate(r.Context(), index.Place{ChannelID: ch.ID, Label: t.label, Subdir: t.subdir}, t.file)
 	if err != nil {
 		return err
+	}
+	c := content{kind: typeBytes, cache: lifetime(ch, true), modified: at.At, etag: etag(at.SHA256, ch, t, "-"+t.file.String())}
+	if c.unchanged(r) {
+		c.notModified(w)
+		return nil
 	}
 	body, size, err := f.Blobs.Open(r.Context(), at.SHA256)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && size != at.Size {
@@ -194,10 +173,10 @@ func (f *Files) artifact(w http.ResponseWriter, r *http.Request, ch channel.Chan
 		return err
 	}
 	defer func() { _ = body.Close() }() // it was only read
-	h := w.Header()
-	cacheFor(h, ch, true)
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("ETag", fmt.Sprintf(`"%x-%s-%s-%s-%s"`, at.SHA256, ch.Name, t.label, t.subdir, t.file))
-	http.ServeContent(w, r, "", at.At, body)
-	return nil
+	return c.sendFile(w, r, body, size)
+}
+
+// etag is the validator of what is named by its hash, another one at every address.
+func etag(sum [32]byte, ch channel.Channel, t target, rest string) string {
+	return `"` + hex.EncodeToString(sum[:]) + "-" + ch.Name.String() + "-" + t.label.String() + "-" + t.subdir.String() + rest + `"`
 }

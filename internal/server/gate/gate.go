@@ -6,8 +6,8 @@ package gate
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -19,6 +19,8 @@ import (
 type Gate struct {
 	// Log takes one line for each request.
 	Log *slog.Logger
+	// Carry puts a request's id into its context for whoever cannot ask RequestID.
+	Carry func(ctx context.Context, id string) context.Context
 	// Refuse answers a request with a refusal, or with whatever any other error becomes.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 	// BodyMax bounds the body of any request, in bytes: the upload limit and something for its envelope.
@@ -34,10 +36,13 @@ func (g *Gate) Wrap(next http.Handler) http.Handler {
 	inner := g.bodies(g.guard(next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		seen := &request{id: rand.Text()[:idLength], remote: host(r.RemoteAddr)}
-		r = r.WithContext(context.WithValue(r.Context(), key{}, seen))
+		seen := &request{id: newID(), remote: host(r.RemoteAddr)}
+		r = r.WithContext(g.Carry(context.WithValue(r.Context(), key{}, seen), seen.id))
 		out := newWriter(w, g.Stall)
-		out.Header().Set("X-Request-Id", seen.id)
+		if r.Body != nil && r.Body != http.NoBody {
+			out.lift()
+		}
+		out.Header()["X-Request-Id"] = []string{seen.id}
 		defer func() {
 			out.finish()
 			g.log(r, seen, out, start)
@@ -49,6 +54,17 @@ func (g *Gate) Wrap(next http.Handler) http.Handler {
 
 // idLength gives 40 random bits: enough to find one line in a log, short enough to read over a telephone.
 const idLength = 8
+
+// newID makes an id in the letters of base32 (RFC 4648). It is no secret, so no secure randomness is spent on it.
+func newID() string {
+	var id [idLength]byte
+	bits := rand.Uint64() //nolint:gosec // see above
+	for i := range id {
+		id[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[bits&31]
+		bits >>= 5
+	}
+	return string(id[:])
+}
 
 type key struct{}
 

@@ -3,6 +3,7 @@ package gate
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -55,8 +56,12 @@ func gateOf(log io.Writer) *Gate {
 	return &Gate{
 		Log: slog.New(slog.NewJSONHandler(log, nil)), Refuse: refuse,
 		BodyMax: 64 << 20, Stall: time.Minute,
+		Carry: func(ctx context.Context, id string) context.Context { return context.WithValue(ctx, carried{}, id) },
 	}
 }
+
+// carried is where a request's id is for whoever knows no gate.
+type carried struct{}
 
 func serve(t *testing.T, h http.HandlerFunc) (*httptest.Server, *lockedBuffer) {
 	t.Helper()
@@ -79,9 +84,9 @@ func lastLine(t *testing.T, log *lockedBuffer) map[string]any {
 
 func TestRequestIsKnownAndLogged(t *testing.T) {
 	tok := token.New(token.API).Reveal()
-	var inside [2]string
+	var inside [3]any
 	srv, log := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		inside = [2]string{RequestID(r.Context()), RemoteAddr(r.Context())}
+		inside = [3]any{RequestID(r.Context()), RemoteAddr(r.Context()), r.Context().Value(carried{})}
 		Note(r.Context(), slog.String("channel", "tools"))
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = io.WriteString(w, "hello")
@@ -97,8 +102,8 @@ func TestRequestIsKnownAndLogged(t *testing.T) {
 	srv.Close()
 	line := lastLine(t, log)
 	id := res.Header.Get("X-Request-Id")
-	if !regexp.MustCompile(`^[A-Z2-7]{8}$`).MatchString(id) || inside != [2]string{id, "127.0.0.1"} {
-		t.Errorf("id %q outside, %q inside", id, inside)
+	if !regexp.MustCompile(`^[A-Z2-7]{8}$`).MatchString(id) || inside != [3]any{id, "127.0.0.1", id} {
+		t.Errorf("id %q outside, %v inside", id, inside)
 	}
 	delete(line, "time")
 	delete(line, "took")

@@ -38,13 +38,16 @@ func (g *Gate) log(r *http.Request, seen *request, out *writer, start time.Time)
 // server) becomes "…", the rest is scrubbed, put on one line, and cut to 300 bytes. Path is unescaped,
 // as in URL.Path.
 func Redact(path string) string {
-	parts := strings.Split(path, "/")
-	for i := 1; i < len(parts); i++ {
-		if strings.EqualFold(parts[i-1], "t") && parts[i] != "" {
-			parts[i] = "…"
+	if strings.Contains(path, "t/") || strings.Contains(path, "T/") {
+		parts := strings.Split(path, "/")
+		for i := 1; i < len(parts); i++ {
+			if strings.EqualFold(parts[i-1], "t") && parts[i] != "" {
+				parts[i] = "…"
+			}
 		}
+		path = strings.Join(parts, "/")
 	}
-	return fault.OneLine(token.Scrub(strings.Join(parts, "/")), 300)
+	return fault.OneLine(token.Scrub(path), 300)
 }
 
 // catch answers for a handler that panicked. When the answer had begun, the connection is cut, so that

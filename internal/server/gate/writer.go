@@ -12,8 +12,9 @@ type writer struct {
 	http.ResponseWriter
 	conn   *http.ResponseController
 	stall  time.Duration
-	chunk  int64 // bytes handed down under one deadline
-	status int   // 0 until the header is written
+	armed  time.Time // when the deadline was last set
+	chunk  int64     // bytes handed down under one deadline
+	status int       // 0 until the header is written
 	bytes  int64
 
 	aborted bool // the connection is cut, or its other end did not take the whole
@@ -26,14 +27,23 @@ func chunkOf(stall time.Duration) int64 {
 }
 
 func newWriter(w http.ResponseWriter, stall time.Duration) *writer {
-	out := &writer{ResponseWriter: w, conn: http.NewResponseController(w), stall: stall, chunk: chunkOf(stall)}
-	// Lift what an earlier request on this connection left behind.
-	_ = out.conn.SetWriteDeadline(time.Time{})
-	return out
+	return &writer{ResponseWriter: w, conn: http.NewResponseController(w), stall: stall, chunk: chunkOf(stall)}
 }
 
-// arm gives the next chunk its time. An error means a recorder in a test.
-func (w *writer) arm() { _ = w.conn.SetWriteDeadline(time.Now().Add(w.stall)) }
+// lift takes away the deadline that an earlier request on this connection left behind: net/http itself may have to
+// write before the handler does, "100 Continue" to a client that waits for it.
+func (w *writer) lift() { _ = w.conn.SetWriteDeadline(time.Time{}) }
+
+// arm gives the next chunk its time: a whole stall, or a little less where it was given just now, for setting a
+// deadline costs as much as a small write. An error means a recorder in a test.
+func (w *writer) arm() {
+	now := time.Now()
+	if now.Sub(w.armed) < w.stall/16 {
+		return
+	}
+	w.armed = now
+	_ = w.conn.SetWriteDeadline(now.Add(w.stall))
+}
 
 // finish gives what net/http still has in its buffers its time, once the handler is done.
 func (w *writer) finish() {
@@ -50,8 +60,9 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *writer) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
+	} else {
+		w.arm() // it leaves at once
 	}
-	w.arm()
 	w.ResponseWriter.WriteHeader(status)
 }
 

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/audit"
 	"sluice/internal/fault"
 	"sluice/internal/limit"
 	"sluice/internal/server/gate"
@@ -145,7 +146,7 @@ func TestErrorsThatAreNoRefusals(t *testing.T) {
 // What the caller is not told, the request's line in the log tells whole, tokens excepted.
 func TestCauseIsLogged(t *testing.T) {
 	var log bytes.Buffer
-	g := &gate.Gate{Log: slog.New(slog.NewTextHandler(&log, nil)), Refuse: Error, BodyMax: 1, Stall: time.Minute}
+	g := &gate.Gate{Log: slog.New(slog.NewTextHandler(&log, nil)), Refuse: Error, BodyMax: 1, Stall: time.Minute, Carry: audit.WithRequest}
 	h := g.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		Error(w, r, errors.New("open /t/x/y: sluice-api-0123456789 is on fire: "+strings.Repeat("why ", 100)))
 	}))
