@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"sort"
 
 	"sluice/internal/conda"
 )
@@ -104,19 +105,20 @@ func (c *Channel) packages(rank int, yield func(Package) bool) bool {
 // Extra makes the i-th of endlessly many packages that are not in the channel and fit it: another build of
 // the newest version of some name. Names are drawn as uploads draw them, the popular ones more often.
 func (c *Channel) Extra(i int) Package {
-	draw := random(c.spec.Seed, extras, i)
-	record := draw.IntN(c.spec.Records)
-	rank := 0
-	for c.before[rank+1] <= record {
-		rank++
-	}
+	record := random(c.spec.Seed, draws, i).IntN(c.spec.Records)
+	rank := sort.Search(c.Names(), func(r int) bool { return c.before[r+1] > record })
+	return c.ExtraOf(rank, i)
+}
+
+// ExtraOf is Extra for the name of a rank. Packages differ where rank or i does.
+func (c *Channel) ExtraOf(rank, i int) Package {
 	n := c.name(rank)
 	h := c.newHistory(n)
 	var needs []need
 	for v := range n.versions {
 		needs = h.at(v)
 	}
-	h.details = draw
+	h.details = random(c.spec.Seed, extras, i)
 	return h.rebuild(n.versions-1, n.builds()-1, needs, extraBuilds+i)
 }
 

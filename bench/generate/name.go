@@ -34,6 +34,7 @@ const (
 	traits = iota
 	lives
 	builds
+	draws
 	extras
 )
 

@@ -102,8 +102,8 @@ func (n *Nginx) wait(ctx context.Context, address string) error {
 // Stop ends it.
 func (n *Nginx) Stop() {
 	_ = n.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
-	<-n.ended
-	_ = os.RemoveAll(n.dir) // a temporary folder less is no failure
+	_ = <-n.ended                             // it was told to end
+	_ = os.RemoveAll(n.dir)                   // a temporary folder less is no failure
 }
 
 // NginxVersion is what nginx says of itself.

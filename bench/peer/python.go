@@ -25,7 +25,7 @@ const (
 )
 
 // Index runs an indexer over a folder with subdirs of packages, and writes the index files there. A second run
-// takes up what the first one left. The start of Python counts: half a second.
+// takes up what the first one left. The start of Python counts.
 func (p Python) Index(ctx context.Context, indexer, folder string) (Usage, error) {
 	_, u, err := p.run(ctx, nil, "index.py", indexer, folder)
 	return u, err
