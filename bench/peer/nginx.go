@@ -102,7 +102,7 @@ func (n *Nginx) wait(ctx context.Context, address string) error {
 // Stop ends it.
 func (n *Nginx) Stop() {
 	_ = n.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
-	_ = <-n.ended                             // it was told to end
+	<-n.ended                                 //nolint:errcheck // it was told to end
 	_ = os.RemoveAll(n.dir)                   // a temporary folder less is no failure
 }
 
