@@ -10,6 +10,10 @@ SHELL := /bin/bash
 PYTHON   ?= python3
 FUZZTIME ?= 30s
 BENCH    ?= .
+# Rows of bench/RESULTS.md to measure, all by default, and the number of packages in place of each row's own,
+# as in: make bench ROWS=serve-memory,solve N=1000
+ROWS ?=
+N    ?= 0
 # Packages and tests to run, as in: make unit PKG=./internal/conda/... RUN=Filename
 PKG ?=
 RUN ?=
@@ -63,7 +67,12 @@ fuzz: ## each fuzz target for FUZZTIME=30s
 	done
 
 .PHONY: bench
-bench: $(STAMPS)/debian ## benchmarks, those that match BENCH=.
+bench: setup ## measure beside the peers and write bench/RESULTS.md: ROWS=serve-memory,solve N=1000, or hours
+	@bench/debian.sh
+	go run ./bench/run -rows '$(ROWS)' -n $(N)
+
+.PHONY: microbench
+microbench: $(STAMPS)/debian ## Go benchmarks, those that match BENCH=.
 	go test -run '^$$' -bench '$(BENCH)' -benchmem $(or $(PKG),./...)
 
 .PHONY: load

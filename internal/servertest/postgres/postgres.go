@@ -34,15 +34,24 @@ var shared = sync.OnceValues(start)
 // itself would not be missed.
 func Database(t testing.TB) string {
 	t.Helper()
-	s, err := shared()
+	address, err := Create(t.Context())
 	if err != nil {
 		t.Fatalf("postgres: %v", err)
 	}
-	name := fmt.Sprintf("test_%d", s.made.Add(1))
-	if err := s.exec(t.Context(), fmt.Sprintf(createDatabase, name)); err != nil {
-		t.Fatalf("postgres: create database: %v", err)
+	return address
+}
+
+// Create is Database for a program that is no test: what is said of the test binary is true of the program.
+func Create(ctx context.Context) (address string, err error) {
+	s, err := shared()
+	if err != nil {
+		return "", err
 	}
-	return s.address(name)
+	name := fmt.Sprintf("test_%d", s.made.Add(1))
+	if err := s.exec(ctx, fmt.Sprintf(createDatabase, name)); err != nil {
+		return "", fmt.Errorf("create database: %w", err)
+	}
+	return s.address(name), nil
 }
 
 // A server is a running cluster.
