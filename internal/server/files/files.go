@@ -161,7 +161,7 @@ func (f *Files) artifact(w http.ResponseWriter, r *http.Request, ch channel.Chan
 	if err != nil {
 		return err
 	}
-	c := content{kind: typeBytes, cache: lifetime(ch, true), modified: at.At, etag: etag(at.SHA256, ch, t, "-"+t.file.String())}
+	c := content{kind: typeBytes, cache: lifetime(ch, !ch.Replaceable), modified: at.At, etag: etag(at.SHA256, ch, t, "-"+t.file.String())}
 	if c.unchanged(r) {
 		c.notModified(w)
 		return nil
