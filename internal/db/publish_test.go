@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,8 +18,10 @@ import (
 
 	"sluice/internal/audit"
 	"sluice/internal/conda"
+	"sluice/internal/db"
 	"sluice/internal/fault"
 	"sluice/internal/index"
+	"sluice/internal/publish"
 )
 
 // place is a subdir in the label main.
@@ -263,4 +266,36 @@ func TestUploadsAtOnceAllCount(t *testing.T) {
 			t.Errorf("totals = %+v", totals)
 		}
 	})
+}
+
+// What an upload allocates, and what its transaction reads and writes, is that of the pieces and the shard that it
+// falls into. Pieces are between half full and full, so it may differ by as much, and by no more.
+func TestAllocationsOfAnUploadDoNotFollowTheChannel(t *testing.T) {
+	c := newClock()
+	d, err := db.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "sluice.db"), c.now)
+	f := newFixture(t, d, err, c)
+	n := 0
+	next := func() publish.Commit {
+		c := f.commit(t, "linux-64", fmt.Sprintf("package-%05d-1.0-h0_0.conda", n*7919%100_000), byte(n), "python >=3.10", "libgcc >=14", "openssl >=3.3,<4.0a0")
+		n++
+		return c
+	}
+	grow := func(to int) {
+		for n < to {
+			batch := make([]publish.Commit, min(500, to-n))
+			for i := range batch {
+				batch[i] = next()
+			}
+			must(f.DB.Publish(t.Context(), batch))(t)
+		}
+	}
+	cost := func() (allocations float64) {
+		return testing.AllocsPerRun(40, func() { f.publish(t, next()) })
+	}
+	grow(1000)
+	small := cost()
+	grow(12_000)
+	if large := cost(); large > 2*small || large > 6000 {
+		t.Errorf("an upload allocates %.0f times into 1,000 artifacts, and %.0f times into 12,000", small, large)
+	}
 }
