@@ -30,6 +30,8 @@ import (
 //	        (the caller commits)
 //	unlink  staging/SHA256.R       Settle. Not synced: a hold that comes back is found settled
 //
+// Many uploads at once share their waits on the disk: see Keeper.
+//
 // And of a removal: create and fsync the hold; the caller commits; ask References; unlink the blob;
 // fsync blobs/ab; and only then unlink the hold.
 //

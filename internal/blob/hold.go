@@ -64,6 +64,18 @@ func (f *Folder) Hold(ctx context.Context, sum Sum) (Hold, error) {
 }
 
 func (f *Folder) hold(ctx context.Context, sum Sum) (*hold, error) {
+	h, err := f.mark(ctx, sum)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.syncDir(stagingDir); err != nil {
+		return nil, errors.Join(err, h.Settle())
+	}
+	return h, nil
+}
+
+// mark begins a hold that is not durable yet.
+func (f *Folder) mark(ctx context.Context, sum Sum) (*hold, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -74,7 +86,7 @@ func (f *Folder) hold(ctx context.Context, sum Sum) (*hold, error) {
 		return nil, err
 	}
 	h := &hold{folder: f, sum: sum, marker: marker.name}
-	if err := errors.Join(marker.Close(), f.syncDir(stagingDir)); err != nil {
+	if err := marker.Close(); err != nil {
 		return nil, errors.Join(err, h.Settle())
 	}
 	return h, nil
