@@ -17,6 +17,7 @@ import (
 //	blobs/ab/cdef…           the blob whose SHA-256 is abcdef… in hex
 //	staging/arriving.RANDOM  bytes on their way in
 //	staging/SHA256.RANDOM    an empty file: a hold, the blob may be unreferenced
+//	staging/holds.RANDOM     the same for many: their digests, a line each
 //
 // The happy path of one upload, in system calls:
 //
@@ -55,6 +56,7 @@ const (
 	blobDir    = "blobs"
 	stagingDir = "staging"
 	arriving   = "arriving"
+	manyHolds  = "holds"
 )
 
 // NewFolder opens the store below root, making its folders where they are missing, and makes sure that

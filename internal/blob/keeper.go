@@ -2,6 +2,7 @@ package blob
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,12 +20,15 @@ type Staged struct {
 //
 // One Keep, in system calls:
 //
-//	create  staging/SHA256.R       the hold of each
+//	create  staging/holds.R        the digests of all: their holds
 //	        (mkdir blobs/ab, fsync blobs: once)
-//	syncfs                         all bytes and all holds are durable, before a blob can be
+//	syncfs                         all bytes and the holds are durable, before a blob can be
 //	rename  staging/arriving.R     → blobs/ab/cdef…, each
 //	syncfs                         all blobs are durable: Keep returns
+//	        (the caller commits, and ends the holds)
+//	unlink  staging/holds.R        with the last hold
 //
+// One file for all holds, since making and removing one for each takes longer than all else here.
 // So at every instant what Folder says is true of each. Where a system has no syncfs, each file and each folder
 // is synced instead.
 type Keeper struct {
@@ -51,6 +55,9 @@ func (k *Keeper) Close() error { return k.disk.Close() }
 // Keep does for all what Stage.Keep does for one: without error, all of them survive power loss, and the holds are in
 // the order of the stages; with one, nothing of any remains. The stages are over either way.
 func (k *Keeper) Keep(ctx context.Context, all []Staged) ([]Hold, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
 	stages := make([]*stage, len(all))
 	for i, s := range all {
 		st, ok := s.Stage.(*stage)
@@ -72,17 +79,22 @@ func (k *Keeper) Keep(ctx context.Context, all []Staged) ([]Hold, error) {
 
 // keep returns the holds that it made also with an error.
 func (k *Keeper) keep(ctx context.Context, all []Staged, stages []*stage) (holds []Hold, err error) {
+	file, err := k.mark(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	m := &marker{name: file.name, left: len(all)}
 	for _, s := range all {
-		h, err := k.folder.mark(ctx, s.Sum)
-		if err != nil {
-			return holds, err
-		}
-		holds = append(holds, h)
+		k.folder.count(s.Sum, +1)
+		holds = append(holds, &hold{folder: k.folder, sum: s.Sum, marker: m})
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	for _, s := range all {
 		if err := k.folder.makeShard(s.Sum); err != nil {
 			return holds, err
 		}
 	}
-	if err := k.syncStaged(stages); err != nil {
+	if err := k.syncStaged(file, stages); err != nil {
 		return holds, err
 	}
 	for i, s := range stages {
@@ -91,6 +103,26 @@ func (k *Keeper) keep(ctx context.Context, all []Staged, stages []*stage) (holds
 		}
 	}
 	return holds, k.syncPlaced(all)
+}
+
+// mark writes the file of holds; nothing is durable yet.
+func (k *Keeper) mark(ctx context.Context, all []Staged) (named, error) {
+	if err := ctx.Err(); err != nil {
+		return named{}, err
+	}
+	file, err := k.folder.create(manyHolds)
+	if err != nil {
+		return named{}, err
+	}
+	var text []byte
+	for _, s := range all {
+		text = append(hex.AppendEncode(text, s.Sum[:]), '\n')
+	}
+	if _, err := file.Write(text); err != nil {
+		return named{}, errors.Join(explain(err), file.Close(), k.folder.remove(file.name))
+	}
+	k.folder.did("write " + file.name)
+	return file, nil
 }
 
 func (k *Keeper) syncDisk() (bool, error) {
@@ -104,10 +136,14 @@ func (k *Keeper) syncDisk() (bool, error) {
 	return done, nil
 }
 
-func (k *Keeper) syncStaged(stages []*stage) error {
+func (k *Keeper) syncStaged(holds named, stages []*stage) error {
 	if done, err := k.syncDisk(); done || err != nil {
 		return err
 	}
+	if err := holds.Sync(); err != nil {
+		return explain(err)
+	}
+	k.folder.did("fsync " + holds.name)
 	for _, s := range stages {
 		if err := s.sync(); err != nil {
 			return err
