@@ -42,7 +42,19 @@ func (l *ledger) commit(sum Sum, by int) {
 	l.refs[sum] += by
 }
 
-func open(t *testing.T, dir string, refs References) *Folder {
+// sums are the blobs that are referenced.
+func (l *ledger) sums() (out []Sum) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for sum, n := range l.refs {
+		if n > 0 {
+			out = append(out, sum)
+		}
+	}
+	return out
+}
+
+func open(t testing.TB, dir string, refs References) *Folder {
 	t.Helper()
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -356,13 +368,7 @@ func TestConcurrentUploadsOfTheSameBytes(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	var want []Sum
-	for sum, n := range l.refs {
-		if n > 0 {
-			want = append(want, sum)
-		}
-	}
-	wantContents(t, dir, want...)
+	wantContents(t, dir, l.sums()...)
 	if len(f.live) != 0 {
 		t.Errorf("%d digests are remembered for nothing", len(f.live))
 	}

@@ -91,7 +91,7 @@ func TestStoppedAfterEachStep(t *testing.T) {
 			steps := 0
 			f.step = func(what string) {
 				steps++
-				checkCopy(t, what, dir, l.refs[sum] > 0, sum)
+				checkCopy(t, what, dir, l)
 			}
 			upload, _ := keep(t, f, []byte("x"))
 			l.commit(sum, 1)
@@ -109,21 +109,18 @@ func TestStoppedAfterEachStep(t *testing.T) {
 	}
 }
 
-func checkCopy(t *testing.T, step, dir string, referenced bool, sum Sum) {
+// checkCopy recovers a copy of dir as it is now, and wants exactly the blobs that the ledger names.
+func checkCopy(t *testing.T, step, dir string, l *ledger) {
 	t.Helper()
 	copied := t.TempDir()
 	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	f := open(t, copied, func(context.Context, Sum) (bool, error) { return referenced, nil })
+	f := open(t, copied, l.referenced)
 	if _, err := f.Recover(t.Context()); err != nil {
 		t.Errorf("after %q: %v", step, err)
 	}
-	var want []Sum
-	if referenced {
-		want = append(want, sum)
-	}
-	wantContents(t, copied, want...)
+	wantContents(t, copied, l.sums()...)
 	if t.Failed() {
 		t.Fatalf("stopped after %q", step)
 	}
@@ -164,6 +161,9 @@ func childStep(f *Folder, l *ledger, log io.Writer, i int) error {
 		l.commit(sum, by)
 		return err
 	}
+	if i%11 == 4 {
+		return childBatch(f, l, log, i)
+	}
 	if i%3 == 2 && l.refs[sum] > 0 {
 		h, err := f.Hold(ctx, sum)
 		if err != nil {
@@ -175,12 +175,8 @@ func childStep(f *Folder, l *ledger, log io.Writer, i int) error {
 	if err != nil {
 		return err
 	}
-	for len(data) > 0 {
-		n := min(len(data), 32<<10)
-		if _, err := s.Write(data[:n]); err != nil {
-			return err
-		}
-		data = data[n:]
+	if err := writeInParts(s, data); err != nil {
+		return err
 	}
 	h, err := s.Keep(ctx, sum)
 	if err != nil {
@@ -190,6 +186,47 @@ func childStep(f *Folder, l *ledger, log io.Writer, i int) error {
 		return h.Release(ctx)
 	}
 	return errors.Join(commit("+", 1), h.Settle())
+}
+
+func writeInParts(s Stage, data []byte) error {
+	for len(data) > 0 {
+		n := min(len(data), 32<<10)
+		if _, err := s.Write(data[:n]); err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return nil
+}
+
+// childBatch keeps three uploads at once and commits two of them in one write.
+func childBatch(f *Folder, l *ledger, log io.Writer, i int) error {
+	ctx := context.Background()
+	k, err := f.Keeper()
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	var all []Staged
+	for j := range 3 {
+		s, err := f.Stage(ctx)
+		if err != nil {
+			return err
+		}
+		data := childData(i + j)
+		if err := writeInParts(s, data); err != nil {
+			return err
+		}
+		all = append(all, Staged{s, sha256.Sum256(data)})
+	}
+	holds, err := k.Keep(ctx, all)
+	if err != nil {
+		return err
+	}
+	l.commit(all[0].Sum, 1)
+	l.commit(all[2].Sum, 1)
+	_, err = fmt.Fprintf(log, "+%x\n+%x\n", all[0].Sum, all[2].Sum)
+	return errors.Join(err, holds[0].Settle(), holds[1].Release(ctx), holds[2].Settle())
 }
 
 // readCommits replays the log. A last line without its end was not committed: it is cut off, as a
@@ -243,13 +280,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 			t.Fatal(err)
 		}
 		unfinished += n
-		var want []Sum
-		for sum, n := range refs {
-			if n > 0 {
-				want = append(want, sum)
-			}
-		}
-		wantContents(t, dir, want...)
+		wantContents(t, dir, (&ledger{refs: refs}).sums()...)
 	}
 	t.Logf("%d unfinished uploads and deletions were found in 12 kills", unfinished)
 }

@@ -17,6 +17,7 @@ import (
 //	blobs/ab/cdef…           the blob whose SHA-256 is abcdef… in hex
 //	staging/arriving.RANDOM  bytes on their way in
 //	staging/SHA256.RANDOM    an empty file: a hold, the blob may be unreferenced
+//	staging/holds.RANDOM     the same for many: their digests, a line each
 //
 // The happy path of one upload, in system calls:
 //
@@ -29,6 +30,8 @@ import (
 //	fsync   blobs/ab               the blob is durable: Keep returns
 //	        (the caller commits)
 //	unlink  staging/SHA256.R       Settle. Not synced: a hold that comes back is found settled
+//
+// Many uploads at once share their waits on the disk: see Keeper.
 //
 // And of a removal: create and fsync the hold; the caller commits; ask References; unlink the blob;
 // fsync blobs/ab; and only then unlink the hold.
@@ -53,6 +56,7 @@ const (
 	blobDir    = "blobs"
 	stagingDir = "staging"
 	arriving   = "arriving"
+	manyHolds  = "holds"
 )
 
 // NewFolder opens the store below root, making its folders where they are missing, and makes sure that

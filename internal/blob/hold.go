@@ -51,7 +51,25 @@ func (f *Folder) unlock(sum Sum, d *digest) {
 type hold struct {
 	folder *Folder
 	sum    Sum
-	marker string // path of the file in staging; "" when the hold is over
+	marker *marker // nil when the hold is over
+}
+
+// marker is a file in staging that puts holds on disk.
+type marker struct {
+	name string
+	left int // holds that are not over; guarded by Folder.mu
+}
+
+// end counts a hold as over, and removes the file with the last one.
+func (f *Folder) end(m *marker) error {
+	f.mu.Lock()
+	m.left--
+	last := m.left == 0
+	f.mu.Unlock()
+	if !last {
+		return nil
+	}
+	return f.remove(m.name)
 }
 
 // Hold implements Store.
@@ -68,13 +86,13 @@ func (f *Folder) hold(ctx context.Context, sum Sum) (*hold, error) {
 		return nil, err
 	}
 	f.count(sum, +1)
-	marker, err := f.create(hex.EncodeToString(sum[:]))
+	file, err := f.create(hex.EncodeToString(sum[:]))
 	if err != nil {
 		f.count(sum, -1)
 		return nil, err
 	}
-	h := &hold{folder: f, sum: sum, marker: marker.name}
-	if err := errors.Join(marker.Close(), f.syncDir(stagingDir)); err != nil {
+	h := &hold{folder: f, sum: sum, marker: &marker{name: file.name, left: 1}}
+	if err := errors.Join(file.Close(), f.syncDir(stagingDir)); err != nil {
 		return nil, errors.Join(err, h.Settle())
 	}
 	return h, nil
@@ -87,21 +105,21 @@ func (f *Folder) count(sum Sum, by int) {
 }
 
 func (h *hold) Settle() error {
-	if h.marker == "" {
+	if h.marker == nil {
 		return nil
 	}
-	marker := h.marker
-	h.marker = ""
+	m := h.marker
+	h.marker = nil
 	h.folder.count(h.sum, -1)
-	return h.folder.remove(marker)
+	return h.folder.end(m)
 }
 
 func (h *hold) Release(ctx context.Context) error {
-	if h.marker == "" {
+	if h.marker == nil {
 		return nil
 	}
-	marker := h.marker
-	h.marker = ""
+	m := h.marker
+	h.marker = nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime) // the caller may have hung up
 	defer cancel()
 	f := h.folder
@@ -109,12 +127,12 @@ func (h *hold) Release(ctx context.Context) error {
 	defer f.unlock(h.sum, d)
 	d.holds--
 	if d.holds > 0 {
-		return f.remove(marker)
+		return f.end(m)
 	}
 	if err := f.sweep(ctx, h.sum); err != nil {
 		return fmt.Errorf("release blob %x: %w", h.sum, err)
 	}
-	return f.remove(marker)
+	return f.end(m)
 }
 
 // sweep removes the blob, durably, when nothing references it. Nobody else may hold it.

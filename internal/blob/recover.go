@@ -31,17 +31,36 @@ func (f *Folder) Recover(ctx context.Context) (unfinished int, err error) {
 
 // recoverOne leaves alone what Folder did not name.
 func (f *Folder) recoverOne(ctx context.Context, name string) (bool, error) {
-	kind, _, _ := strings.Cut(name, ".")
-	sum, isHold := parseSum(kind)
-	if kind != arriving && !isHold {
-		return false, nil
+	held, ours, err := f.heldBy(name)
+	if err != nil || !ours {
+		return false, err
 	}
-	if isHold {
+	for _, sum := range held {
 		if err := f.sweep(ctx, sum); err != nil {
 			return true, err
 		}
 	}
 	return true, f.remove(stagingDir + "/" + name)
+}
+
+// heldBy returns the blobs that a file in staging holds, and whether it is one of ours.
+func (f *Folder) heldBy(name string) (held []Sum, ours bool, err error) {
+	kind, _, _ := strings.Cut(name, ".")
+	switch kind {
+	case arriving:
+		return nil, true, nil
+	case manyHolds:
+		text, err := f.root.ReadFile(stagingDir + "/" + name)
+		for line := range strings.Lines(string(text)) {
+			// A last line that was cut is of a Keep that never came as far as a blob.
+			if sum, ok := parseSum(strings.TrimSuffix(line, "\n")); ok {
+				held = append(held, sum)
+			}
+		}
+		return held, true, err
+	}
+	sum, ok := parseSum(kind)
+	return []Sum{sum}, ok, nil
 }
 
 func parseSum(s string) (sum Sum, ok bool) {

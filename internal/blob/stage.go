@@ -51,10 +51,9 @@ func (s *stage) Keep(ctx context.Context, sum Sum) (Hold, error) {
 }
 
 func (s *stage) keep(ctx context.Context, sum Sum) (*hold, error) {
-	if err := s.file.Sync(); err != nil {
-		return nil, explain(err)
+	if err := s.sync(); err != nil {
+		return nil, err
 	}
-	s.folder.did("fsync " + s.file.name)
 	h, err := s.folder.hold(ctx, sum)
 	if err != nil {
 		return nil, err
@@ -66,14 +65,31 @@ func (s *stage) keep(ctx context.Context, sum Sum) (*hold, error) {
 	return h, nil
 }
 
+// sync makes the bytes durable.
+func (s *stage) sync() error {
+	if err := s.file.Sync(); err != nil {
+		return explain(err)
+	}
+	s.folder.did("fsync " + s.file.name)
+	return nil
+}
+
 func (s *stage) place(sum Sum) error {
 	if err := s.folder.makeShard(sum); err != nil {
 		return err
 	}
+	if err := s.rename(sum); err != nil {
+		return err
+	}
+	return s.folder.syncDir(shard(sum))
+}
+
+// rename makes the bytes the blob; its name is not durable yet.
+func (s *stage) rename(sum Sum) error {
 	to := blobPath(sum)
 	if err := s.folder.root.Rename(s.file.name, to); err != nil {
 		return explain(err)
 	}
 	s.folder.did("rename " + s.file.name + " " + to)
-	return s.folder.syncDir(shard(sum))
+	return nil
 }

@@ -32,6 +32,8 @@ type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Run the server."`
 	Demo      demoCommand      `cmd:"" help:"Try keyless publishing on this machine: a server, a local stand-in for a CI token service, and a first publish to look at."`
 	Admin     adminCommand     `cmd:"" help:"Work on the data itself: accounts and tokens. Also while the server runs."`
+	Import    importCommand    `cmd:"" help:"Bring the packages of another channel, from a folder or an address, into a channel here; while no server runs on the data."`
+	Export    exportCommand    `cmd:"" help:"Write a channel as a folder that any file server can serve; also while the server runs."`
 	Channel   channelCommand   `cmd:"" help:"Channels of a server, from afar."`
 	Publisher publisherCommand `cmd:"" help:"Trusted publishers of a server, from afar."`
 	Token     apiTokenCommand  `cmd:"" help:"Your API tokens on a server, from afar."`
@@ -90,7 +92,7 @@ func Run(ctx context.Context, args []string, s Streams) (code int) {
 		return exitFailed
 	}
 	for _, command := range parser.Model.Children {
-		if command.Name == "admin" {
+		if slices.Contains([]string{"admin", "import", "export"}, command.Name) {
 			hideForeign(command)
 		}
 	}

@@ -2,9 +2,12 @@ package cli_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sluice/internal/cli"
+	"sluice/internal/conda/build"
 )
 
 func TestMain(m *testing.M) {
@@ -26,7 +30,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "post": post},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "post": post, "packages": packages},
 		Setup: func(env *testscript.Env) error {
 			taken, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 			if err != nil {
@@ -55,6 +59,28 @@ func serving(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody serves %s", args[0])
+}
+
+// packages writes a channel into a folder, with a package that is good and one that is not what the index says:
+// packages FOLDER.
+func packages(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: packages FOLDER")
+	}
+	dir := filepath.Join(ts.MkAbs(args[0]), "noarch")
+	ts.Check(os.MkdirAll(dir, 0o755))
+	var members []string
+	for _, version := range []string{"1.0", "1.1"} {
+		p := build.Package{Name: "tide", Version: version, Build: "0", Subdir: "noarch", Noarch: "generic"}
+		b, err := p.Conda()
+		ts.Check(err)
+		ts.Check(os.WriteFile(filepath.Join(dir, p.Stem()+".conda"), b, 0o644))
+		sum := sha256.Sum256(b)
+		sum[0] += version[2] - '0' // that of 1.1 is wrong
+		members = append(members, fmt.Sprintf(`"%s.conda":{"name":"tide","version":%q,"build":"0","build_number":0,"depends":[],"noarch":"generic","subdir":"noarch","sha256":"%x","size":%d}`,
+			p.Stem(), version, sum, len(b)))
+	}
+	ts.Check(os.WriteFile(filepath.Join(dir, "repodata.json"), []byte(`{"packages.conda":{`+strings.Join(members, ",")+`}}`), 0o644))
 }
 
 // post sends JSON with a token from a file, and succeeds on a 2xx: post ADDRESS FILE JSON.

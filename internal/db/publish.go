@@ -158,19 +158,16 @@ func (b *batch) show(ctx context.Context, c publish.Commit, id int64) error {
 	if e.record, e.runExports, err = c.Patch.Apply(c.Record, c.RunExports, c.V3); err != nil {
 		return err
 	}
-	how, at := shownPackage, time.Time{}
-	if c.Import != nil {
-		at = c.Import.IndexedAt
-		if c.Import.Yanked {
-			how = shownRemoved
-		}
+	how := shownPackage
+	if c.Import != nil && c.Import.Yanked {
+		how = shownRemoved
 	}
 	for _, l := range c.Labels {
 		p, err := b.place(ctx, l, b.subdir)
 		if err != nil {
 			return err
 		}
-		if err := p.list(ctx, e, at, how); err != nil {
+		if err := p.list(ctx, e, c.Import.Listed(l), how); err != nil {
 			return err
 		}
 	}

@@ -49,8 +49,21 @@ type Import struct {
 	// UploadedAt is when it was published there, IndexedAt when it was first listed there (CEP 47). The first may be zero:
 	// not known; the second is kept as the time of the listing, and is zero where nobody knows better than now.
 	UploadedAt, IndexedAt time.Time
+	// IndexedIn goes before IndexedAt for the labels that it has.
+	IndexedIn map[conda.Label]time.Time
 	// Yanked says that the source lists it among its removed files only.
 	Yanked bool
+}
+
+// Listed is when a label first listed the artifact; zero: not before now. A nil Import knows of no label.
+func (i *Import) Listed(l conda.Label) time.Time {
+	if i == nil {
+		return time.Time{}
+	}
+	if at, ok := i.IndexedIn[l]; ok {
+		return at
+	}
+	return i.IndexedAt
 }
 
 // Outcome is what became of a commit.

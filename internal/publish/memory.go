@@ -12,8 +12,9 @@ import (
 // memory is what the packages that are being read share, however many come at once. It implements artifact.Memory.
 type memory struct{ room *semaphore.Weighted }
 
-// newMemory makes room for one package with the widest window, and for the usual kind beside it.
-func newMemory(lim artifact.Limits) memory {
+// NewMemory makes the memory that packages share which are read at once: room for one with the widest window, and for
+// the usual kind beside it.
+func NewMemory(lim artifact.Limits) artifact.Memory {
 	const others = 2
 	usual := lim.MostMemory() - lim.Window
 	return memory{semaphore.NewWeighted(lim.MostMemory() + others*usual)}

@@ -46,7 +46,7 @@ type Uploads struct {
 
 // New makes the use case.
 func New(c Config) *Uploads {
-	c.Limits.Memory = newMemory(c.Limits)
+	c.Limits.Memory = NewMemory(c.Limits)
 	return &Uploads{Config: c, committer: newCommitter(c.Store)}
 }
 
@@ -147,15 +147,15 @@ func (r *Received) Publish(ctx context.Context, ch channel.Channel, right access
 		return Outcome{}, err
 	}
 	c := r.describe(ctx, ch, right, grants, pkg)
-	if err := checkRevision(c); err != nil {
+	if err := CheckRevision(c); err != nil {
 		return Outcome{}, err
 	}
 	return r.commit(ctx, c)
 }
 
-// checkRevision refuses what only readers of repodata revision 3 could use, where the channel does not want it, and
-// what they could not read: we own no writer of specifications.
-func checkRevision(c Commit) error {
+// CheckRevision refuses what only readers of repodata revision 3 could use, where the channel does not want it
+// (fault.V3NotAllowed), and what they could not read (fault.InvalidPackage): we own no writer of specifications.
+func CheckRevision(c Commit) error {
 	if !c.V3 {
 		return nil
 	}

@@ -1,0 +1,116 @@
+package exporting
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"sluice/internal/conda"
+	"sluice/internal/conda/repodata"
+	"sluice/internal/index"
+)
+
+// labelsFile names the labels of the channel, so that an import finds them, and tells the folder of an export from
+// any other.
+const labelsFile = "labels.json"
+
+type labelList struct {
+	Labels []string `json:"labels"`
+}
+
+// claim makes sure that the folder is ours to write to, and returns the labels that an earlier export left there.
+func (x *export) claim() ([]conda.Label, error) {
+	b, err := x.root.ReadFile(labelsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		entries, err := fs.ReadDir(x.root.FS(), ".")
+		if err == nil && len(entries) > 0 {
+			err = fmt.Errorf("%s holds other things (%s) and no %s of an earlier export: name a new or empty folder", x.Dir, entries[0].Name(), labelsFile)
+		}
+		return nil, err
+	} else if err != nil {
+		return nil, fmt.Errorf("read %s: %w", labelsFile, err)
+	}
+	var l labelList
+	if err := json.Unmarshal(b, &l); err != nil {
+		return nil, fmt.Errorf("read %s: %w", labelsFile, err)
+	}
+	var labels []conda.Label
+	for _, s := range l.Labels {
+		label, err := conda.ParseLabel(s)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", labelsFile, err)
+		}
+		labels = append(labels, label)
+	}
+	return labels, nil
+}
+
+// places are those of the channel, main first, each label with the noarch that clients want to see.
+func (x *export) places(ctx context.Context) ([]index.Place, error) {
+	places, err := x.Store.Places(ctx, x.Channel.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range union(labelsOf(places), []conda.Label{conda.MainLabel()}) {
+		if p := (index.Place{ChannelID: x.Channel.ID, Label: l, Subdir: conda.Noarch()}); !slices.Contains(places, p) {
+			places = append(places, p)
+		}
+	}
+	slices.SortFunc(places, func(a, b index.Place) int {
+		return cmp.Or(byLabel(a.Label, b.Label), cmp.Compare(a.Subdir.String(), b.Subdir.String()))
+	})
+	return places, nil
+}
+
+// byLabel orders labels by name, main first.
+func byLabel(a, b conda.Label) int {
+	switch main := conda.MainLabel(); {
+	case a == b:
+		return 0
+	case a == main:
+		return -1
+	case b == main:
+		return 1
+	}
+	return cmp.Compare(a.String(), b.String())
+}
+
+func labelsOf(places []index.Place) []conda.Label {
+	var labels []conda.Label
+	for _, p := range places {
+		labels = append(labels, p.Label)
+	}
+	return union(labels, nil)
+}
+
+func union(a, b []conda.Label) []conda.Label {
+	all := slices.Concat(a, b)
+	slices.SortFunc(all, byLabel)
+	return slices.Compact(all)
+}
+
+func (x *export) writeLabels(labels []conda.Label) error {
+	var l labelList
+	for _, label := range labels {
+		l.Labels = append(l.Labels, label.String())
+	}
+	b, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	return x.replace(labelsFile, b)
+}
+
+func (x *export) writeNotices(labels []conda.Label) error {
+	for _, l := range labels {
+		if err := x.replace(filepath.Join(labelDir(l), "notices.json"), []byte(repodata.Notices)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package exporting
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sluice/internal/conda"
+	"sluice/internal/index"
+)
+
+// prune removes the packages and shards of a folder that its index does not name any more. What an export never
+// writes stays.
+func (x *export) prune(dir string, k kept) error {
+	for _, sub := range []string{"", shardDir} {
+		entries, err := fs.ReadDir(x.root.FS(), filepath.ToSlash(filepath.Join(dir, sub)))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			name := filepath.Join(sub, e.Name())
+			if k[name] || !ours(sub, e.Name()) || e.IsDir() {
+				continue
+			}
+			if err := x.root.Remove(filepath.Join(dir, name)); err != nil {
+				return err
+			}
+			x.sum.Removed++
+		}
+	}
+	return nil
+}
+
+// ours reports whether an export writes packages or shards of such names.
+func ours(sub, name string) bool {
+	if sub == shardDir {
+		return strings.HasSuffix(name, shardExt)
+	}
+	_, err := conda.ParseFilename(name)
+	return err == nil
+}
+
+// pruneLabels removes the places that earlier exports wrote and the channel does not have any more.
+func (x *export) pruneLabels(before, now []conda.Label, places []index.Place) error {
+	for _, l := range union(before, now) {
+		entries, err := fs.ReadDir(x.root.FS(), filepath.ToSlash(labelDir(l)))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			d, err := conda.ParseSubdir(e.Name())
+			p := index.Place{ChannelID: x.Channel.ID, Label: l, Subdir: d}
+			if err == nil && e.IsDir() && !slices.Contains(places, p) {
+				if err := x.removePlace(dirOf(p)); err != nil {
+					return err
+				}
+			}
+		}
+		if !slices.Contains(now, l) {
+			_ = x.root.Remove(filepath.Join(labelDir(l), "notices.json")) // it may be gone
+			_ = x.root.Remove(labelDir(l))                                // it stays where it holds anything else
+		}
+	}
+	return nil
+}
+
+// removePlace removes the index files first, so that no reader finds one that names a file which is gone.
+func (x *export) removePlace(dir string) error {
+	for _, n := range slices.Backward(names) {
+		if err := x.root.Remove(filepath.Join(dir, string(n))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := x.prune(dir, kept{}); err != nil {
+		return err
+	}
+	_ = x.root.Remove(filepath.Join(dir, shardDir)) // these stay where they hold anything else
+	_ = x.root.Remove(dir)
+	return nil
+}

@@ -1,0 +1,126 @@
+package importing
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Line is what became of one file.
+type Line struct {
+	Subdir string `json:"subdir"`
+	File   string `json:"file"`
+	// Outcome is "imported", "would be imported" in a dry run, or "refused".
+	Outcome string `json:"outcome"`
+	// Why is the sentence of a refusal.
+	Why string `json:"why,omitempty"`
+	// Size is that of the file in bytes, 0 when it did not come.
+	Size int64 `json:"size,omitempty"`
+	// Labels are those that list the file now.
+	Labels []string `json:"labels,omitempty"`
+	// Yanked says that it was brought in as yanked, Patched that the index says of it what its source's index said and
+	// not only what the package says.
+	Yanked  bool `json:"yanked,omitempty"`
+	Patched bool `json:"patched,omitempty"`
+}
+
+// The outcomes of a file.
+const (
+	imported      = "imported"
+	wouldImported = "would be imported"
+	refused       = "refused"
+)
+
+// Counts are what became of files.
+type Counts struct {
+	// Imported, Present and Refused are all files that the source names; in a dry run the first are those that would
+	// be imported.
+	Imported, Present, Refused int64
+	// Yanked and Patched are some of the imported.
+	Yanked, Patched int64
+	// Bytes are those of the imported files.
+	Bytes int64
+}
+
+// Progress can be looked at by any goroutine while an import runs.
+type Progress struct {
+	// Files and Bytes are what the source names, once Surveyed; those of unknown size count as none.
+	Files, Bytes atomic.Int64
+	// Surveyed says that all indexes were read once.
+	Surveyed atomic.Bool
+	// DoneFiles and DoneBytes are what was imported, refused, or there before.
+	DoneFiles, DoneBytes atomic.Int64
+	// CameBytes are those that came from the source.
+	CameBytes atomic.Int64
+	// Refused are some of the done files.
+	Refused atomic.Int64
+}
+
+// tally counts outcomes and passes them on.
+type tally struct {
+	progress *Progress
+	report   func(Line)
+
+	mu  sync.Mutex // guards sum, and is held while report is called
+	sum Counts
+}
+
+func (t *tally) counts() Counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sum
+}
+
+// done counts files, of so many bytes by the source's index.
+func (t *tally) done(files int, bytes int64) {
+	t.progress.DoneFiles.Add(int64(files))
+	t.progress.DoneBytes.Add(bytes)
+}
+
+func (t *tally) present(e entry) {
+	t.done(1, e.size())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sum.Present++
+}
+
+// refuse takes the key of an entry, which need not be a file name.
+func (t *tally) refuse(e entry, why error) {
+	t.done(1, e.size())
+	t.progress.Refused.Add(1)
+	t.line(Line{Subdir: e.place.Subdir.String(), File: e.name(), Outcome: refused, Why: why.Error()})
+}
+
+func (t *tally) line(l Line) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sum.add(l)
+	if t.report != nil {
+		t.report(l)
+	}
+}
+
+func (c *Counts) add(l Line) {
+	if l.Outcome == refused {
+		c.Refused++
+		return
+	}
+	c.Imported++
+	c.Bytes += l.Size
+	if l.Yanked {
+		c.Yanked++
+	}
+	if l.Patched {
+		c.Patched++
+	}
+}
+
+func (t *tally) imported(e entry, outcome string, size int64, patched bool) {
+	t.done(1, e.size())
+	labels := make([]string, len(e.labels))
+	for i, l := range e.labels {
+		labels[i] = l.String()
+	}
+	t.line(Line{
+		Subdir: e.place.Subdir.String(), File: e.name(), Outcome: outcome, Size: size, Labels: labels, Yanked: e.yanked, Patched: patched,
+	})
+}
