@@ -150,7 +150,7 @@ func hideForeign(admin *kong.Node) {
 func serverOnly(flag string) bool {
 	return slices.Contains([]string{
 		"listen", "url", "store", "issuer", "audience", "mail", "mail-from", "upload-max", "publish-token-life", "shutdown-grace", "stall-timeout",
-		"index-memory", "log-format", "log-level",
+		"delete-undo", "index-memory", "log-format", "log-level",
 	}, flag)
 }
 

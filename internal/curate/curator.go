@@ -50,16 +50,15 @@ func (c *Curator) List(ctx context.Context, ch channel.Channel, s Selection, aft
 
 // Do changes every artifact that the selection means, all or none. Errors: fault.InvalidField, fault.NotFound when
 // nothing is selected, fault.TooLarge for more than MaxAtOnce, and those of Store.Curate.
-func (c *Curator) Do(ctx context.Context, by audit.Actor, ch channel.Channel, s Selection, change Change) (Outcome, error) {
+func (c *Curator) Do(ctx context.Context, by audit.Actor, ch channel.Channel, s Selection, change Change) (Step, error) {
 	step, err := c.begin(ctx, ch, s, change, 0)
 	if err != nil {
-		return Outcome{}, err
+		return Step{}, err
 	}
 	if step.Next != 0 {
-		return Outcome{}, tooMany(change.Kind)
+		return Step{}, tooMany(change.Kind)
 	}
-	step, err = c.finish(ctx, by, ch, step, change)
-	return step.Outcome, err
+	return c.finish(ctx, by, ch, step, change)
 }
 
 func tooMany(k Kind) error {
@@ -69,7 +68,7 @@ func tooMany(k Kind) error {
 	return fault.New(fault.TooLarge, "That means more than %d files, which is too many for what happens all at once: narrow it down, by subdir or by time.", MaxAtOnce)
 }
 
-// Step is a part of a change.
+// Step is a change, or a part of one.
 type Step struct {
 	Outcome
 	// Selected are the artifacts that were meant, as they were before.

@@ -53,6 +53,7 @@ func (db *DB) TryCurate(ctx context.Context, ch channel.Channel, ids []int64, c 
 		if out, err = k.apply(ctx, ids); err != nil {
 			return err
 		}
+		out.At = time.Time{}
 		return errUnchanged
 	})
 	if errors.Is(err, errUnchanged) {
