@@ -128,8 +128,8 @@ type Artifact struct {
 	// Reason is why it is yanked or deleted, By who did that, At when.
 	Reason, By string
 	At         time.Time
-	// Patched says that a correction lies over its record.
-	Patched bool
+	// Patch is the correction that lies over its record; zero for none.
+	Patch conda.Patch
 }
 
 var kinds = map[Kind]audit.Kind{

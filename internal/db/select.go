@@ -163,15 +163,14 @@ func glob(pattern, s string) bool {
 }
 
 func scanSelected(r *sql.Rows, a *curate.Artifact) error {
-	var subdir, filename, patch, yankedBy, yankedWhy, deletedBy, deletedWhy string
+	var subdir, filename, yankedBy, yankedWhy, deletedBy, deletedWhy string
 	var listed int
 	var yanked, deleted, purged time.Time
-	err := r.Scan(&a.ID, &subdir, &filename, &a.Size, when{&a.UploadedAt}, &a.Uploader, &a.Source, jsonText{&a.Run}, &listed, &patch,
+	err := r.Scan(&a.ID, &subdir, &filename, &a.Size, when{&a.UploadedAt}, &a.Uploader, &a.Source, jsonText{&a.Run}, &listed, jsonText{&a.Patch},
 		when{&yanked}, &yankedBy, &yankedWhy, when{&deleted}, &deletedBy, &deletedWhy, when{&purged})
 	if err != nil {
 		return err
 	}
-	a.Patched = patch != ""
 	switch {
 	case !purged.IsZero():
 		a.State, a.At, a.By, a.Reason = curate.Purged, purged, deletedBy, deletedWhy

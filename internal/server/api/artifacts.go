@@ -29,7 +29,7 @@ type artifactJSON struct {
 	By              string          `json:"by,omitempty" example:"ann" doc:"Who did that."`
 	At              time.Time       `json:"at,omitzero" example:"2026-08-20T12:00:00Z" doc:"When; for a purged one, when its bytes went."`
 	RestorableUntil time.Time       `json:"restorable_until,omitzero" example:"2026-08-27T12:00:00Z" doc:"Until when a deleted one can surely be restored."`
-	Patched         bool            `json:"patched,omitempty" doc:"A correction lies over its record."`
+	Patch           *patchJSON      `json:"patch,omitempty" doc:"The correction that lies over its record; absent when there is none."`
 }
 
 // artifactsQuery is a selection in the query of an address.
@@ -131,7 +131,11 @@ func (s *service) labelURL(ch conda.Channel, l conda.Label) string {
 func (s *service) artifactOf(a curate.Artifact) artifactJSON {
 	out := artifactJSON{
 		Subdir: a.Subdir.String(), Filename: a.File.String(), Size: a.Size, UploadedAt: a.UploadedAt, UploadedBy: a.Uploader, ImportedFrom: a.Source,
-		Provenance: provenanceOf(a.Run), State: string(a.State), Labels: each(a.Labels, conda.Label.String), Reason: a.Reason, By: a.By, At: a.At, Patched: a.Patched,
+		Provenance: provenanceOf(a.Run), State: string(a.State), Labels: each(a.Labels, conda.Label.String), Reason: a.Reason, By: a.By, At: a.At,
+	}
+	if !a.Patch.IsZero() {
+		out.Patch = &patchJSON{}
+		out.Patch.raw, _ = a.Patch.MarshalJSON() // never an error
 	}
 	if a.State == curate.Deleted {
 		out.RestorableUntil = a.At.Add(s.DeleteUndo)

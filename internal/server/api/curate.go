@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -32,6 +33,9 @@ func (p *patchJSON) UnmarshalJSON(b []byte) error {
 	p.raw = append(p.raw[:0], b...)
 	return nil
 }
+
+// MarshalJSON implements json.Marshaler.
+func (p patchJSON) MarshalJSON() ([]byte, error) { return p.raw, nil }
 
 // IsZero reports whether none came.
 func (p patchJSON) IsZero() bool { return len(p.raw) == 0 }
@@ -93,13 +97,15 @@ type changesInput struct {
 
 // outcomeJSON is what became of a change.
 type outcomeJSON struct {
-	Applied     bool           `json:"applied" doc:"Whether it was done; not after a dry run."`
-	Selected    int            `json:"selected" minimum:"0" example:"12" doc:"How many files were meant, in this step."`
-	Changed     int            `json:"changed" minimum:"0" example:"11" doc:"How many of them changed, or would; the others are that way already."`
-	Files       []artifactJSON `json:"files" nullable:"false" doc:"The first 100 of those that changed, by subdir and name, as they were before."`
-	At          time.Time      `json:"at,omitzero" example:"2026-08-20T12:00:00Z" doc:"The moment of the change."`
-	NextCursor  int64          `json:"next_cursor,omitzero" doc:"Asks for the next step; absent after the last one."`
-	TokensEnded int            `json:"tokens_ended,omitempty" minimum:"0" example:"1" doc:"How many publish tokens of the run lost this channel."`
+	Applied  bool           `json:"applied" doc:"Whether it was done; not after a dry run."`
+	Selected int            `json:"selected" minimum:"0" example:"12" doc:"How many files were meant, in this step."`
+	Changed  int            `json:"changed" minimum:"0" example:"11" doc:"How many of them changed, or would; the others are that way already."`
+	Files    []artifactJSON `json:"files" nullable:"false" doc:"The first 100 of those that changed, by subdir and name, as they were before."`
+	At       time.Time      `json:"at,omitzero" example:"2026-08-20T12:00:00Z" doc:"The moment of the change."`
+	// RestorableUntil is told before as well, so that whoever is asked knows.
+	RestorableUntil time.Time `json:"restorable_until,omitzero" example:"2026-08-27T12:00:00Z" doc:"Of a delete: until when it can surely be taken back; of its dry run, when it were done now."`
+	NextCursor      int64     `json:"next_cursor,omitzero" doc:"Asks for the next step; absent after the last one."`
+	TokensEnded     int       `json:"tokens_ended,omitempty" minimum:"0" example:"1" doc:"How many publish tokens of the run lost this channel."`
 }
 
 type outcomeOutput struct{ Body outcomeJSON }
@@ -146,10 +152,14 @@ func (s *service) changeArtifacts(ctx context.Context, in *changesInput) (*outco
 	if err != nil {
 		return nil, err
 	}
-	return &outcomeOutput{Body: outcomeJSON{
+	out := &outcomeOutput{Body: outcomeJSON{
 		Applied: !in.Body.DryRun, Selected: len(step.Selected), Changed: len(step.Changed), At: step.At, NextCursor: step.Next, TokensEnded: ended,
 		Files: each(step.Changed[:min(len(step.Changed), maxOutcomeFiles)], s.artifactOf),
-	}}, nil
+	}}
+	if change.Kind == curate.Delete && len(step.Changed) > 0 {
+		out.Body.RestorableUntil = cmp.Or(step.At, s.Now()).Add(s.DeleteUndo)
+	}
+	return out, nil
 }
 
 // step does what was asked for, or tries it.

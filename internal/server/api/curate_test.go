@@ -69,7 +69,7 @@ func TestDeleteAndRestore(t *testing.T) {
 	const file = `"select": {"files": ["noarch/ebb-2.0-h1_0.tar.bz2"]}`
 	published(t).walk(t, []step{
 		{name: "without a reason", who: "ann", method: "POST", path: changes, body: `{"change": {"kind": "delete"}, ` + file + `}`, status: 422, want: `{"code": "invalid_field"}`},
-		{name: "delete", who: "ann", method: "POST", path: changes, body: `{"change": {"kind": "delete", "reason": "a secret in it"}, ` + file + `}`, status: 200, want: `{"applied": true, "changed": 1}`},
+		{name: "delete", who: "ann", method: "POST", path: changes, body: `{"change": {"kind": "delete", "reason": "a secret in it"}, ` + file + `}`, status: 200, want: `{"applied": true, "changed": 1, "restorable_until": "2026-08-27T12:00:00.000005Z"}`},
 		{name: "it is gone", method: "GET", path: "/channels/forge/packages/noarch/ebb-2.0-h1_0.tar.bz2", status: 404, want: `{"code": "not_found"}`},
 		{name: "keepers see until when it can come back", who: "mia", method: "GET", path: artifactList + "?state=deleted", status: 200,
 			want: `{"artifacts": [{"state": "deleted", "by": "ann", "reason": "a secret in it", "at": "2026-08-20T12:00:00.000005Z", "restorable_until": "2026-08-27T12:00:00.000005Z"}]}`},
@@ -102,6 +102,7 @@ func TestPatchOverTheAPI(t *testing.T) {
 	published(t).walk(t, []step{
 		{name: "correct", who: "mia", method: "POST", path: changes, body: `{"change": {"kind": "patch", "patch": {"depends": ["python >=3.11"], "license": null}}, ` + file + `}`, status: 200, want: `{"changed": 1}`},
 		{name: "readers are told", method: "GET", path: "/channels/forge/packages/noarch/zeal-0.1-0.conda", status: 200, want: `{"patched": true, "depends": ["python >=3.10"]}`},
+		{name: "keepers see which", who: "mia", method: "GET", path: artifactList + "?name=zeal", status: 200, want: `{"artifacts": [{"patch": {"depends": ["python >=3.11"]}}]}`},
 		{name: "what clients would not understand", who: "mia", method: "POST", path: changes, body: `{"change": {"kind": "patch", "patch": {"depends": ["ebb[when=\"__unix\"]"]}}, ` + file + `}`, status: 422, want: `{"code": "invalid_field"}`},
 		{name: "not even on trial", who: "mia", method: "POST", path: changes, body: `{"change": {"kind": "patch", "patch": {"depends": ["ebb[when=\"__unix\"]"]}}, ` + file + `, "dry_run": true}`, status: 422, want: `{"code": "invalid_field"}`},
 		{name: "what no patch changes", who: "mia", method: "POST", path: changes, body: `{"change": {"kind": "patch", "patch": {"name": "x"}}, ` + file + `}`, status: 422, want: `{"code": "invalid_field"}`},
