@@ -96,6 +96,15 @@ type Totals struct {
 	Subdirs []string
 }
 
+// Label is a listing inside a channel, which clients read like a channel of its own.
+type Label struct {
+	Name conda.Label
+	// Files counts what solvers see there, Yanked what they do not, though lock files still get it.
+	Files, Yanked int
+	// ChangedAt is when it last listed something, or stopped to.
+	ChangedAt time.Time
+}
+
 // Summary is a channel in a list of channels.
 type Summary struct {
 	ChannelID int64
@@ -143,6 +152,8 @@ type Store interface {
 	// Totals sums up a channel, Summaries any number of them at once, without Subdirs; empty ones are missing there.
 	Totals(ctx context.Context, channelID int64) (Totals, error)
 	Summaries(ctx context.Context, channels []int64) ([]Summary, error)
+	// Labels lists the labels that list, or have listed, something, by name, main first.
+	Labels(ctx context.Context, channelID int64) ([]Label, error)
 	// Existing returns those of the "subdir/filename" keys that the channel has; with hidden, also those that are taken
 	// though no reader sees a file there.
 	Existing(ctx context.Context, channelID int64, keys []string, hidden bool) ([]string, error)

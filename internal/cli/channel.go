@@ -15,6 +15,7 @@ type channelCommand struct {
 	List   channelListCommand   `cmd:"" help:"List the channels that you may read."`
 	Create channelCreateCommand `cmd:"" help:"Make a channel; you become its owner."`
 	Show   channelShowCommand   `cmd:"" help:"Show a channel."`
+	Set    channelSetCommand    `cmd:"" help:"Change who uploads to a channel, what it takes, and who reads it."`
 }
 
 // channelName is the name of a channel on the command line, checked before any server is asked.
@@ -29,14 +30,17 @@ func (n *channelName) UnmarshalText(b []byte) error {
 
 // remoteChannel is what is read of a channel in the API's answers.
 type remoteChannel struct {
-	Name        string    `json:"name"`
-	URL         string    `json:"url"`
-	Visibility  string    `json:"visibility"`
-	Description string    `json:"description"`
-	CreatedAt   time.Time `json:"created_at"`
-	CreatedBy   string    `json:"created_by"`
-	Role        string    `json:"role"`
-	Totals      struct {
+	Name          string    `json:"name"`
+	URL           string    `json:"url"`
+	Visibility    string    `json:"visibility"`
+	Description   string    `json:"description"`
+	PublisherOnly bool      `json:"publisher_only"`
+	Replaceable   bool      `json:"replaceable"`
+	RefuseV3      bool      `json:"refuse_v3"`
+	CreatedAt     time.Time `json:"created_at"`
+	CreatedBy     string    `json:"created_by"`
+	Role          string    `json:"role"`
+	Totals        struct {
 		Packages        int       `json:"packages"`
 		Artifacts       int       `json:"artifacts"`
 		ByCI            int       `json:"by_ci"`
@@ -94,11 +98,23 @@ type channelShowCommand struct {
 
 // Run prints what there is to say of the channel.
 func (c *channelShowCommand) Run(ctx context.Context, s Streams) error {
-	return consult(ctx, s, c.remoteFlags, at("channels", string(c.Name)), func(w io.Writer, ch remoteChannel) error {
-		return fields(w,
-			"name", ch.Name, "address", ch.URL, "visibility", ch.Visibility, "description", ch.Description,
-			"made", day(ch.CreatedAt), "by", ch.CreatedBy, "your role", ch.Role,
-			"packages", strconv.Itoa(ch.Totals.Packages), "files", strconv.Itoa(ch.Totals.Artifacts),
-			"of them by CI", strconv.Itoa(ch.Totals.ByCI), "last published", day(ch.Totals.LastPublishedAt))
-	})
+	return consult(ctx, s, c.remoteFlags, at("channels", string(c.Name)), func(w io.Writer, ch remoteChannel) error { return ch.print(w) })
+}
+
+func (ch remoteChannel) print(w io.Writer) error {
+	return fields(w,
+		"name", ch.Name, "address", ch.URL, "visibility", ch.Visibility, "description", ch.Description,
+		"uploads", pick(ch.PublisherOnly, "from trusted publishers only", "also with API tokens"),
+		"published files", pick(ch.Replaceable, "can be replaced by force", "stay as they are"),
+		"repodata v3", pick(ch.RefuseV3, "refused", "taken"),
+		"made", day(ch.CreatedAt), "by", ch.CreatedBy, "your role", ch.Role,
+		"packages", strconv.Itoa(ch.Totals.Packages), "files", strconv.Itoa(ch.Totals.Artifacts),
+		"of them by CI", strconv.Itoa(ch.Totals.ByCI), "last published", day(ch.Totals.LastPublishedAt))
+}
+
+func pick(on bool, yes, no string) string {
+	if on {
+		return yes
+	}
+	return no
 }

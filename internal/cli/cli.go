@@ -36,6 +36,12 @@ type commands struct {
 	Export    exportCommand    `cmd:"" help:"Write a channel as a folder that any file server can serve; also while the server runs."`
 	Channel   channelCommand   `cmd:"" help:"Channels of a server, from afar."`
 	Publisher publisherCommand `cmd:"" help:"Trusted publishers of a server, from afar."`
+	Yank      yankCommand      `cmd:"" help:"Hide files from solvers, from afar; lock files that name them go on working."`
+	Unyank    unyankCommand    `cmd:"" help:"Take yanks back."`
+	Delete    deleteCommand    `cmd:"" help:"Hide files from everybody, from afar; their bytes are removed when the time to take it back is over."`
+	Restore   restoreCommand   `cmd:"" help:"Take deletions back."`
+	Label     labelCommand     `cmd:"" help:"Labels of a channel, from afar: listings inside it that clients read like channels of their own."`
+	Patch     patchCommand     `cmd:"" help:"Correct what the index says of a file, from afar."`
 	Token     apiTokenCommand  `cmd:"" help:"Your API tokens on a server, from afar."`
 	Doctor    doctorCommand    `cmd:"" help:"Find out from afar why clients cannot read from a server or publish to it."`
 	Config    configCommand    `cmd:"" help:"Print the settings in force and where each comes from."`
@@ -152,7 +158,7 @@ func hideForeign(admin *kong.Node) {
 func serverOnly(flag string) bool {
 	return slices.Contains([]string{
 		"listen", "url", "store", "issuer", "audience", "mail", "mail-from", "upload-max", "publish-token-life", "shutdown-grace", "stall-timeout",
-		"index-memory", "log-format", "log-level",
+		"delete-undo", "index-memory", "log-format", "log-level",
 	}, flag)
 }
 

@@ -1,17 +1,13 @@
 package cli
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-
-	"golang.org/x/term"
 
 	"sluice/internal/conda"
 	"sluice/internal/remote"
@@ -141,18 +137,11 @@ func (c *publisherApplyCommand) agree(s Streams, removals int, channel string) e
 		return nil
 	}
 	what := count(int64(removals), "publisher")
-	if in, ok := s.In.(*os.File); !ok || c.File == "-" || !term.IsTerminal(int(in.Fd())) {
-		return fmt.Errorf("%s of channel %s would be removed, and nothing was done: agree with --yes", what, channel)
+	otherwise := fmt.Sprintf("%s of channel %s would be removed", what, channel)
+	if c.File == "-" { // the input is the file, not a person
+		s.In = nil
 	}
-	_, _ = fmt.Fprintf(s.Err, "Remove %s of channel %s? Their publish tokens end at once. [y/N] ", what, channel)
-	line, err := bufio.NewReader(s.In).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	if a := strings.ToLower(strings.TrimSpace(line)); a != "y" && a != "yes" {
-		return errors.New("nothing was done")
-	}
-	return nil
+	return confirm(s, fmt.Sprintf("Remove %s of channel %s? Their publish tokens end at once.", what, channel), otherwise)
 }
 
 func (p publisherPlan) removals() int {

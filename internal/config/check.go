@@ -29,6 +29,7 @@ func (c Config) Validate() error {
 		c.at("publish_token_life", between(c.PublishTokenLife, 5*time.Minute, time.Hour)),
 		c.at("shutdown_grace", between(c.ShutdownGrace, time.Second, time.Hour)),
 		c.at("stall_timeout", between(c.StallTimeout, time.Second, time.Hour)),
+		c.at("delete_undo", between(c.DeleteUndo, 0, 10*365*24*time.Hour)),
 		c.at("index_memory", bytesBetween(c.IndexMemory, 1<<20, 1<<40)),
 		c.at("log_format", oneOf(c.LogFormat, "text", "json")),
 	)

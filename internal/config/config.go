@@ -50,6 +50,9 @@ type Config struct {
 	// StallTimeout is how long a body may go without progress, in either direction, before the
 	// connection is cut. There is no limit on the whole. Default 60s.
 	StallTimeout time.Duration
+	// DeleteUndo is how long a deleted file can be restored, before its bytes are removed; 0: they go within minutes.
+	// At most ten years. Default 168h, a week.
+	DeleteUndo time.Duration
 	// IndexMemory bounds the index pieces that are kept in memory, in bytes. Default 256 MiB.
 	IndexMemory Bytes
 	// LogFormat is "text" or "json". Default text.

@@ -109,7 +109,7 @@ func TestMistakesComeAllAtOnce(t *testing.T) {
 	file := writeFile(t, "listen = \"nowhere\"\n\nuplaod_max = 5\n[issuers.x]\nulr = \"y\"\n")
 	env := envOf("SLUICE_UPLOAD_MAX", "5G", "SLUICE_LOG_LEVEL", "loud", "SLUICE_STORE", "s3://bucket/x",
 		"SLUICE_DB", "mysql://root:hunter2@db/x", "SLUICE_ISSUER", "github")
-	_, err := Load(Flags{PublishTokenLife: new(Text("2h")), ShutdownGrace: new(Text("0s"))}, env, file)
+	_, err := Load(Flags{PublishTokenLife: new(Text("2h")), ShutdownGrace: new(Text("0s")), DeleteUndo: new(Text("-1h"))}, env, file)
 	if err == nil {
 		t.Fatal("accepted")
 	}
@@ -124,6 +124,7 @@ func TestMistakesComeAllAtOnce(t *testing.T) {
 		`SLUICE_ISSUER: "github" is not NAME=URL`,
 		`--publish-token-life: 2h0m0s is not between 5m0s and 1h0m0s`,
 		`--shutdown-grace: 0s is not between`,
+		`--delete-undo: -1h0m0s is not between 0s and 87600h0m0s`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the mistakes lack %q:\n%v", want, err)

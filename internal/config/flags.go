@@ -32,6 +32,7 @@ type Flags struct {
 	PublishTokenLife *Text             `name:"publish-token-life" toml:"publish_token_life" placeholder:"TIME" help:"Life of a publish token, 5m to 60m (default 30m)."`
 	ShutdownGrace    *Text             `name:"shutdown-grace" toml:"shutdown_grace" placeholder:"TIME" help:"Time for requests in flight to end at shutdown (default 30s)."`
 	StallTimeout     *Text             `name:"stall-timeout" toml:"stall_timeout" placeholder:"TIME" help:"Time that a body may go without progress (default 60s)."`
+	DeleteUndo       *Text             `name:"delete-undo" toml:"delete_undo" placeholder:"TIME" help:"Time in which a deleted file can be restored, before its bytes are removed; 0s: none (default 168h)."`
 	IndexMemory      *Text             `name:"index-memory" toml:"index_memory" placeholder:"SIZE" help:"Memory for index pieces (default 256MiB)."`
 	LogFormat        *Text             `name:"log-format" toml:"log_format" placeholder:"FORMAT" help:"text or json (default text)."`
 	LogLevel         *Text             `name:"log-level" toml:"log_level" placeholder:"LEVEL" help:"debug, info, warn or error (default info)."`
@@ -44,7 +45,7 @@ func defaults() Flags {
 		Issuer:    map[string]string{"github": "https://token.actions.githubusercontent.com", "gitlab": "https://gitlab.com"},
 		UploadMax: new(Text("5GiB")), PublishTokenLife: new(Text("30m")),
 		ShutdownGrace: new(Text("30s")), StallTimeout: new(Text("60s")),
-		IndexMemory: new(Text("256MiB")), LogFormat: new(Text("text")), LogLevel: new(Text("info")),
+		DeleteUndo: new(Text("168h")), IndexMemory: new(Text("256MiB")), LogFormat: new(Text("text")), LogLevel: new(Text("info")),
 	}
 }
 

@@ -20,6 +20,7 @@ func (f Flags) parse(from map[string]string) (Config, error) {
 		PublishTokenLife: take(&p, "publish_token_life", f.PublishTokenLife, parseDuration),
 		ShutdownGrace:    take(&p, "shutdown_grace", f.ShutdownGrace, parseDuration),
 		StallTimeout:     take(&p, "stall_timeout", f.StallTimeout, parseDuration),
+		DeleteUndo:       take(&p, "delete_undo", f.DeleteUndo, parseDuration),
 		IndexMemory:      take(&p, "index_memory", f.IndexMemory, ParseBytes),
 		LogFormat:        text(f.LogFormat),
 		LogLevel:         take(&p, "log_level", f.LogLevel, parseLevel),

@@ -69,6 +69,7 @@ func (c Config) rows() []row {
 		{key: "publish_token_life", value: quote(c.PublishTokenLife.String())},
 		{key: "shutdown_grace", value: quote(c.ShutdownGrace.String())},
 		{key: "stall_timeout", value: quote(c.StallTimeout.String())},
+		{key: "delete_undo", value: quote(c.DeleteUndo.String())},
 		{key: "index_memory", value: quote(c.IndexMemory.String())},
 		{key: "log_format", value: quote(c.LogFormat)},
 		{key: "log_level", value: quote(strings.ToLower(c.LogLevel.String()))},

@@ -50,6 +50,10 @@ func ParseKind(s string) (Kind, error) {
 	return "", fault.New(fault.InvalidField, "%q is nothing that is done to artifacts: use yank, unyank, delete, restore, list, take_out, move or patch", fault.OneLine(s, 40))
 }
 
+// InSteps reports whether a change of more than MaxAtOnce artifacts may be done in several transactions. What labels
+// list changes all at once, or readers would meet half of a release.
+func (k Kind) InSteps() bool { return k != List && k != TakeOut && k != Move }
+
 // ForOwners reports whether only owners of a channel may do it: what is deleted is gone for lock files, too.
 func (k Kind) ForOwners() bool { return k == Delete || k == Restore }
 
@@ -114,6 +118,8 @@ type Artifact struct {
 	UploadedAt time.Time
 	// Uploader is the account that uploaded it, or the repository of the run.
 	Uploader string
+	// Source is where an operator imported it from; "" for what was uploaded here.
+	Source string
 	// Run is the run that published it; zero for none.
 	Run   trust.Provenance
 	State State
@@ -122,64 +128,8 @@ type Artifact struct {
 	// Reason is why it is yanked or deleted, By who did that, At when.
 	Reason, By string
 	At         time.Time
-	// Patched says that a correction lies over its record.
-	Patched bool
-}
-
-// Outcome is what became of a change.
-type Outcome struct {
-	// Changed are the artifacts that are not as they were; the others were that way already.
-	Changed []Artifact
-	// At is the moment of the change; zero when nothing changed.
-	At time.Time
-}
-
-// Store keeps artifacts. One method is one transaction.
-type Store interface {
-	// Select lists the artifacts of a channel that meet the selection, by number, those after a number.
-	Select(ctx context.Context, channelID int64, s Selection, after int64, limit int) ([]Artifact, error)
-	// Curate changes artifacts, all or none, and every index that shows them. It writes the event where anything
-	// changed, with what only it knows. Errors: fault.Conflict when one of them cannot be changed so, with its name;
-	// fault.NotFound when one is not there.
-	Curate(ctx context.Context, ch channel.Channel, ids []int64, c Change, e audit.Event) (Outcome, error)
-}
-
-// Curator is the use cases.
-type Curator struct{ Store Store }
-
-// Preview lists what a selection means, at most limit artifacts; more says that there are others.
-func (c *Curator) Preview(ctx context.Context, ch channel.Channel, s Selection, limit int) (found []Artifact, more bool, err error) {
-	if err := s.check(); err != nil {
-		return nil, false, err
-	}
-	found, err = c.Store.Select(ctx, ch.ID, s, 0, limit+1)
-	if len(found) > limit {
-		return found[:limit], true, err
-	}
-	return found, false, err
-}
-
-// Do changes every artifact that the selection means, all or none. Errors: fault.InvalidField, fault.NotFound when
-// nothing is selected, fault.TooLarge for more than MaxAtOnce, and those of Store.Curate.
-func (c *Curator) Do(ctx context.Context, by audit.Actor, ch channel.Channel, s Selection, change Change) (Outcome, error) {
-	if err := change.check(); err != nil {
-		return Outcome{}, err
-	}
-	found, more, err := c.Preview(ctx, ch, s, MaxAtOnce)
-	if err != nil {
-		return Outcome{}, err
-	}
-	if more {
-		return Outcome{}, fault.New(fault.TooLarge, "That means more than %d files, which is too many for one step: narrow it down, by subdir or by time.", MaxAtOnce)
-	}
-	if len(found) == 0 {
-		return Outcome{}, fault.New(fault.NotFound, "No file of channel %s is meant by that.", ch.Name)
-	}
-	ids := make([]int64, len(found))
-	for i, a := range found {
-		ids[i] = a.ID
-	}
-	return c.Store.Curate(ctx, ch, ids, change, change.event(ctx, by, ch))
+	// Patch is the correction that lies over its record; zero for none.
+	Patch conda.Patch
 }
 
 var kinds = map[Kind]audit.Kind{

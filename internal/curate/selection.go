@@ -31,6 +31,8 @@ type Selection struct {
 	Label conda.Label
 	// State is what they are to readers.
 	State State
+	// Present leaves out deleted ones; State goes before it.
+	Present bool
 }
 
 // maxPattern bounds a pattern, in bytes; maxFiles how many files may be named.
@@ -39,7 +41,19 @@ const (
 	maxFiles   = MaxAtOnce
 )
 
+// check refuses a selection without any condition, or beyond the bounds.
 func (s Selection) check() error {
+	if err := s.bounds(); err != nil {
+		return err
+	}
+	if len(s.Files) > 0 || strings.Trim(s.Name+s.Version+s.Build+s.Run+s.Repository+s.Ref, "*") != "" || !s.Subdir.IsZero() ||
+		!s.After.IsZero() || !s.Before.IsZero() || !s.Label.IsZero() || s.State != "" {
+		return nil
+	}
+	return fault.New(fault.InvalidField, "say which files are meant: by name, run, ref, time, subdir, label or state")
+}
+
+func (s Selection) bounds() error {
 	if len(s.Files) > maxFiles {
 		return fault.New(fault.TooLarge, "At most %d files can be named at once.", maxFiles)
 	}
@@ -51,9 +65,5 @@ func (s Selection) check() error {
 	if !s.After.IsZero() && !s.Before.IsZero() && !s.After.Before(s.Before) {
 		return fault.New(fault.InvalidField, "the span of time ends before it begins")
 	}
-	if len(s.Files) > 0 || strings.Trim(s.Name+s.Version+s.Build+s.Run+s.Repository+s.Ref, "*") != "" || !s.Subdir.IsZero() ||
-		!s.After.IsZero() || !s.Before.IsZero() || !s.Label.IsZero() || s.State != "" {
-		return nil
-	}
-	return fault.New(fault.InvalidField, "say which files are meant: by name, run, ref, time, subdir, label or state")
+	return nil
 }

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,6 +39,26 @@ func (db *DB) Curate(ctx context.Context, ch channel.Channel, ids []int64, c cur
 		told.At = out.At
 		return db.appendEvent(ctx, tx, told)
 	})
+	return out, err
+}
+
+// TryCurate implements curate.Store: it does what Curate does, up to the index, and takes it all back.
+func (db *DB) TryCurate(ctx context.Context, ch channel.Channel, ids []int64, c curate.Change) (curate.Outcome, error) {
+	var out curate.Outcome
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		k, err := db.beginCuration(ctx, tx, ch, ids, c, audit.Event{})
+		if err != nil {
+			return err
+		}
+		if out, err = k.apply(ctx, ids); err != nil {
+			return err
+		}
+		out.At = time.Time{}
+		return errUnchanged
+	})
+	if errors.Is(err, errUnchanged) {
+		err = nil
+	}
 	return out, err
 }
 

@@ -35,7 +35,7 @@ type curated struct {
 	key curate.Key
 }
 
-func (f *fixture) do(t testing.TB, s curate.Selection, c curate.Change) curate.Outcome {
+func (f *fixture) do(t testing.TB, s curate.Selection, c curate.Change) curate.Step {
 	t.Helper()
 	f.clock.advance(time.Second)
 	return must((&curate.Curator{Store: f.DB}).Do(t.Context(), audit.Actor{Kind: audit.User, Name: "ann"}, f.channel, s, c))(t)
@@ -138,6 +138,10 @@ func TestDeleteRestorePurge(t *testing.T) {
 		f.clock.advance(time.Hour)
 		if n := must(f.PurgeDeleted(t.Context(), f.clock.now(), 10))(t); n != 1 {
 			t.Errorf("%d purged, want 1", n)
+		}
+		events := must(f.Events(t.Context(), audit.Query{ChannelID: f.channel.ID, Kinds: []audit.Kind{audit.Purged}, Limit: 10}))(t)
+		if len(events) != 1 || events[0].Channel != "forge" || !strings.HasPrefix(events[0].Sentence, "removed the bytes of noarch/tide-1.0-0.conda, which was deleted on 23 Nov 2026") {
+			t.Errorf("events %+v", events)
 		}
 		if there := must(f.Referenced(t.Context(), [32]byte{1}))(t); there {
 			t.Error("its blob is still wanted")

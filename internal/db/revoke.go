@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"sluice/internal/account"
 	"sluice/internal/audit"
+	"sluice/internal/channel"
 	"sluice/internal/revoke"
 	"sluice/internal/token"
 	"sluice/internal/trust"
@@ -131,11 +134,11 @@ func endAPIToken(ctx context.Context, tx *sql.Tx, h token.Hash, e revoke.Ending)
 
 // eachChannel calls do for the channels that an account may upload to as a member.
 func eachChannel(ctx context.Context, tx *sql.Tx, accountID int64, do func(id int64, name string)) error {
-	type channel struct {
+	type row struct {
 		id   int64
 		name string
 	}
-	list, err := collect(ctx, tx, func(r *sql.Rows, c *channel) error { return r.Scan(&c.id, &c.name) },
+	list, err := collect(ctx, tx, func(r *sql.Rows, c *row) error { return r.Scan(&c.id, &c.name) },
 		`SELECT c.id, c.name FROM member m JOIN channel c ON c.id = m.channel_id WHERE m.account_id = $1 AND m.role IN ('owner', 'maintainer') ORDER BY c.id`, accountID)
 	for _, c := range list {
 		do(c.id, c.name)
@@ -159,6 +162,61 @@ func endSetup(ctx context.Context, tx *sql.Tx, h token.Hash, _ revoke.Ending) ([
 		Kind: audit.SetupRevoked, Actor: audit.Actor{Kind: audit.Anonymous},
 		Sentence: "the link for the first account was reported as found, and is ended; the next start of the server prints a new one",
 	}}, err
+}
+
+// EndRun implements curate.Store. Channels that others made may be among those of a token, so only this one is taken
+// from it; a token that is left without any is revoked.
+func (db *DB) EndRun(ctx context.Context, ch channel.Channel, run, repository string, e audit.Event) (int, error) {
+	n := 0
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		ids, byline, err := tokensOfRun(ctx, tx, ch.ID, run, repository)
+		if n = len(ids); err != nil || n == 0 {
+			return err
+		}
+		now := db.now()
+		for _, id := range ids {
+			if err := takeChannel(ctx, tx, id, ch, now); err != nil {
+				return fmt.Errorf("take a channel from a publish token: %w", err)
+			}
+		}
+		told := e
+		told.At, told.Sentence = now, "ended the publish tokens of "+byline+" for this channel"
+		return db.appendEvent(ctx, tx, told)
+	})
+	return n, err
+}
+
+// takeChannel revokes a publish token that has no other channel, and takes the channel from one that has.
+func takeChannel(ctx context.Context, tx *sql.Tx, id int64, ch channel.Channel, at time.Time) error {
+	n, err := affected(tx.ExecContext(ctx, `UPDATE publish_token SET revoked_us = $2, revoked_why = $3 WHERE id = $1
+		AND NOT EXISTS (SELECT 1 FROM publish_grant WHERE token_id = $1 AND channel_id <> $4)`,
+		id, micros(at), "a keeper of channel "+ch.Name.String()+" took back what its run published", ch.ID))
+	if err != nil || n > 0 {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM publish_grant WHERE token_id = $1 AND channel_id = $2`, id, ch.ID)
+	return err
+}
+
+// tokensOfRun finds the publish tokens that a run has for a channel, past their end or not, for an upload may still be
+// running on one.
+func tokensOfRun(ctx context.Context, tx *sql.Tx, channelID int64, run, repository string) (ids []int64, byline string, err error) {
+	type row struct {
+		id  int64
+		run trust.Provenance
+	}
+	rows, err := collect(ctx, tx, func(r *sql.Rows, v *row) error { return r.Scan(&v.id, jsonText{&v.run}) },
+		`SELECT t.id, t.run FROM publish_token t WHERE t.revoked_us IS NULL
+			AND EXISTS (SELECT 1 FROM publish_grant g WHERE g.token_id = t.id AND g.channel_id = $1) ORDER BY t.id`, channelID)
+	if err != nil {
+		return nil, "", fmt.Errorf("publish tokens of a run: %w", err)
+	}
+	for _, r := range rows {
+		if r.run.RunID == run && (repository == "" || strings.EqualFold(repository, r.run.Repository)) {
+			ids, byline = append(ids, r.id), r.run.Byline()
+		}
+	}
+	return ids, byline, nil
 }
 
 // RevokeAllOf implements account.TokenStore.

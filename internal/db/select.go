@@ -83,7 +83,7 @@ func (db *DB) selectSome(ctx context.Context, channelID int64, s curate.Selectio
 	return out, last, nil
 }
 
-const selectColumns = `SELECT a.id, a.subdir, a.filename, a.size, a.created_us, a.uploader, a.provenance, a.listed, a.patch,
+const selectColumns = `SELECT a.id, a.subdir, a.filename, a.size, a.created_us, a.uploader, a.source, a.provenance, a.listed, a.patch,
 	a.yanked_us, a.yanked_by, a.yanked_why, a.deleted_us, a.deleted_by, a.deleted_why, a.purged_us FROM artifact a WHERE `
 
 // whereSelected is what of a selection the database can decide.
@@ -129,6 +129,9 @@ func whereSelected(p *params, s curate.Selection) string {
 		q.WriteString(" AND a.purged_us IS NOT NULL")
 	default: // a purged one is no more than a name that is taken
 		q.WriteString(" AND a.purged_us IS NULL")
+		if s.Present {
+			q.WriteString(" AND a.deleted_us IS NULL")
+		}
 	}
 	return q.String()
 }
@@ -160,15 +163,14 @@ func glob(pattern, s string) bool {
 }
 
 func scanSelected(r *sql.Rows, a *curate.Artifact) error {
-	var subdir, filename, patch, yankedBy, yankedWhy, deletedBy, deletedWhy string
+	var subdir, filename, yankedBy, yankedWhy, deletedBy, deletedWhy string
 	var listed int
 	var yanked, deleted, purged time.Time
-	err := r.Scan(&a.ID, &subdir, &filename, &a.Size, when{&a.UploadedAt}, &a.Uploader, jsonText{&a.Run}, &listed, &patch,
+	err := r.Scan(&a.ID, &subdir, &filename, &a.Size, when{&a.UploadedAt}, &a.Uploader, &a.Source, jsonText{&a.Run}, &listed, jsonText{&a.Patch},
 		when{&yanked}, &yankedBy, &yankedWhy, when{&deleted}, &deletedBy, &deletedWhy, when{&purged})
 	if err != nil {
 		return err
 	}
-	a.Patched = patch != ""
 	switch {
 	case !purged.IsZero():
 		a.State, a.At, a.By, a.Reason = curate.Purged, purged, deletedBy, deletedWhy

@@ -20,6 +20,7 @@ import (
 	"sluice/internal/channel"
 	"sluice/internal/conda/artifact"
 	"sluice/internal/config"
+	"sluice/internal/curate"
 	"sluice/internal/db"
 	"sluice/internal/fault"
 	"sluice/internal/index"
@@ -118,10 +119,11 @@ func (s *Server) routes() http.Handler {
 		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now,
 		Mails: s.mails != nil,
 	})
+	curator := &curate.Curator{Store: s.parts.DB}
 	programs := api.New(api.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
 		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Now: s.parts.Now,
-		Audiences: s.parts.Config.AllAudiences(), Issuers: s.issuers,
+		Curator: curator, DeleteUndo: s.parts.Config.DeleteUndo, Audiences: s.parts.Config.AllAudiences(), Issuers: s.issuers,
 	})
 	std := &oauth.OAuth{URL: s.parts.Config.URL, Exchange: s.exchange, Revocations: revoke.New(s.parts.DB, s.parts.Now)}
 	mux := http.NewServeMux()
@@ -197,11 +199,12 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 const sweepEvery = 10 * time.Minute
 
 // Run does what goes on beside the requests, until ctx ends: it keeps the issuers' keys fresh, sweeps the database,
-// tells owners of publishers that end, and sends mails. It returns when all of it has ended.
+// tells owners of publishers that end, removes the bytes of what was deleted, and sends mails. It returns when all of it has ended.
 func (s *Server) Run(ctx context.Context) {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { s.exchange.Run(ctx) })
 	jobs.Go(func() { s.sweep(ctx) })
+	jobs.Go(func() { s.purge(ctx) })
 	if s.mails != nil {
 		jobs.Go(func() { s.mails.Run(ctx) })
 	}
@@ -221,6 +224,23 @@ func (s *Server) sweep(ctx context.Context) {
 			s.parts.Log.LogAttrs(ctx, slog.LevelError, "ends of publishers not announced", slog.Any("cause", err))
 		} else if n > 0 {
 			s.parts.Log.LogAttrs(ctx, slog.LevelInfo, "announced ends of publishers", slog.Int("notices", n))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// purge removes the bytes of what was deleted or replaced, at the start and then every sweepEvery.
+func (s *Server) purge(ctx context.Context) {
+	p := curate.Purger{Graves: s.parts.DB, Blobs: s.parts.Blobs, Log: s.parts.Log, Now: s.parts.Now, Undo: s.parts.Config.DeleteUndo}
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := p.Run(ctx); err != nil && ctx.Err() == nil {
+			s.parts.Log.LogAttrs(ctx, slog.LevelError, "purge failed", slog.Any("cause", err))
 		}
 		select {
 		case <-tick.C:

@@ -20,6 +20,7 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/channel"
+	"sluice/internal/curate"
 	"sluice/internal/server/caller"
 	"sluice/internal/trust"
 )
@@ -43,6 +44,9 @@ type Deps struct {
 	Publishers *trust.Publishers
 	Exchange   Trier
 	Catalog    *catalog.Catalog
+	Curator    *curate.Curator
+	// DeleteUndo is how long what was deleted can be restored.
+	DeleteUndo time.Duration
 	Audit      audit.Log
 	Now        func() time.Time
 }
@@ -87,6 +91,7 @@ func (s *service) routes() {
 	s.tryRoute()
 	s.providerRoutes()
 	s.packageRoutes()
+	s.artifactRoutes()
 	s.auditRoutes()
 	s.tokenRoutes()
 	s.userRoutes()

@@ -16,6 +16,8 @@ import (
 // channelRevisionJSON is what an owner changes of a channel. What is absent stays.
 type channelRevisionJSON struct {
 	PublisherOnly *bool   `json:"publisher_only,omitempty" example:"true" doc:"Whether only trusted publishers bring packages: true refuses uploads with API tokens."`
+	Replaceable   *bool   `json:"replaceable,omitempty" example:"false" doc:"Whether other bytes may take the place of a published file, by an upload with force=true. Lock files that name the file then break."`
+	RefuseV3      *bool   `json:"refuse_v3,omitempty" example:"true" doc:"Whether packages are refused that only readers of repodata revision 3 can use. Those that are there stay."`
 	Visibility    *string `json:"visibility,omitempty" enum:"public,private" example:"private" doc:"Who may read: anybody, or members and tokens made for them."`
 	Description   *string `json:"description,omitempty" maxLength:"500" example:"Tools of the tide group" doc:"For people; plain text of at most 500 bytes."`
 }
@@ -60,7 +62,7 @@ func (s *service) changeChannel(ctx context.Context, in *changeChannelInput) (*c
 	if err != nil {
 		return nil, err
 	}
-	r := channel.Revision{Description: in.Body.Description, PublisherOnly: in.Body.PublisherOnly}
+	r := channel.Revision{Description: in.Body.Description, PublisherOnly: in.Body.PublisherOnly, Replaceable: in.Body.Replaceable, RefuseV3: in.Body.RefuseV3}
 	if in.Body.Visibility != nil {
 		v, err := channel.ParseVisibility(*in.Body.Visibility)
 		if err != nil {

@@ -19,6 +19,8 @@ type channelJSON struct {
 	Description string `json:"description" example:"Tools of the tide group" doc:"For people; plain text."`
 	// PublisherOnly is no secret: an upload with an API token is told so, too.
 	PublisherOnly bool      `json:"publisher_only" example:"false" doc:"Whether only trusted publishers bring packages: true refuses uploads with API tokens."`
+	Replaceable   bool      `json:"replaceable" example:"false" doc:"Whether other bytes may take the place of a published file, by an upload with force=true."`
+	RefuseV3      bool      `json:"refuse_v3" example:"false" doc:"Whether packages are refused that only readers of repodata revision 3 can use."`
 	CreatedAt     time.Time `json:"created_at" example:"2026-08-20T12:00:00Z" doc:"When it was made."`
 	// The rest stands only in the answer for one channel.
 	CreatedBy string      `json:"created_by,omitempty" example:"ann" doc:"Who made it; members see it, in the answer for one channel."`
@@ -115,7 +117,7 @@ func (s *service) getChannel(ctx context.Context, in *channelInput) (*channelOut
 func (s *service) channelOf(ch channel.Channel) channelJSON {
 	return channelJSON{
 		Name: ch.Name.String(), URL: s.URL + "/" + ch.Name.String(), Visibility: string(ch.Visibility),
-		Description: ch.Description, PublisherOnly: ch.PublisherOnly, CreatedAt: ch.CreatedAt,
+		Description: ch.Description, PublisherOnly: ch.PublisherOnly, Replaceable: ch.Replaceable, RefuseV3: ch.RefuseV3, CreatedAt: ch.CreatedAt,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"time"
 
 	"sluice/internal/catalog"
@@ -17,29 +18,39 @@ import (
 
 // fileJSON is one artifact.
 type fileJSON struct {
-	Subdir      string          `json:"subdir" example:"noarch" doc:"The folder it is served in."`
-	Filename    string          `json:"filename" example:"libtide-1.2.0-0.conda" doc:"Its file name."`
-	URL         string          `json:"url" format:"uri" example:"https://conda.example.org/forge/noarch/libtide-1.2.0-0.conda" doc:"Where it is downloaded."`
-	Name        string          `json:"name" example:"libtide" doc:"The package's name."`
-	Version     string          `json:"version" example:"1.2.0" doc:"Its version."`
-	Build       string          `json:"build" example:"0" doc:"Its build string."`
-	BuildNumber uint64          `json:"build_number" example:"0" doc:"Of two builds of a version, the higher one is newer."`
-	Depends     []string        `json:"depends" nullable:"false" example:"python >=3.10" doc:"What it needs, as match specifications."`
-	License     string          `json:"license,omitempty" example:"BSD-3-Clause" doc:"What the package says its license is."`
-	Size        int64           `json:"size" minimum:"1" example:"12345" doc:"Bytes."`
-	SHA256      string          `json:"sha256" minLength:"64" maxLength:"64" doc:"SHA-256 of its bytes, in hexadecimal."`
-	MD5         string          `json:"md5" minLength:"32" maxLength:"32" doc:"MD5 of its bytes, for old clients; it protects against nothing."`
-	BuiltAt     time.Time       `json:"built_at,omitzero" example:"2026-08-20T11:58:00Z" doc:"The builder's own clock; absent when the package names no time."`
-	UploadedAt  time.Time       `json:"uploaded_at" example:"2026-08-20T12:00:00Z" doc:"When it was published here."`
-	UploadedBy  uploaderJSON    `json:"uploaded_by" doc:"Who published it."`
-	Provenance  *provenanceJSON `json:"provenance,omitempty" doc:"The run that published it; absent when it came with an API token: then no CI run stands behind it."`
-	About       *aboutJSON      `json:"about,omitempty" doc:"What its maker says, in the answer for one file. Not checked."`
-	Index       json.RawMessage `json:"index,omitempty" doc:"info/index.json as the package has it, in the answer for one file."`
+	Subdir       string          `json:"subdir" example:"noarch" doc:"The folder it is served in."`
+	Filename     string          `json:"filename" example:"libtide-1.2.0-0.conda" doc:"Its file name."`
+	URL          string          `json:"url" format:"uri" example:"https://conda.example.org/forge/noarch/libtide-1.2.0-0.conda" doc:"Where it is downloaded."`
+	Name         string          `json:"name" example:"libtide" doc:"The package's name."`
+	Version      string          `json:"version" example:"1.2.0" doc:"Its version."`
+	Build        string          `json:"build" example:"0" doc:"Its build string."`
+	BuildNumber  uint64          `json:"build_number" example:"0" doc:"Of two builds of a version, the higher one is newer."`
+	Depends      []string        `json:"depends" nullable:"false" example:"python >=3.10" doc:"What it needs, as match specifications."`
+	License      string          `json:"license,omitempty" example:"BSD-3-Clause" doc:"What the package says its license is."`
+	Size         int64           `json:"size" minimum:"1" example:"12345" doc:"Bytes."`
+	SHA256       string          `json:"sha256" minLength:"64" maxLength:"64" doc:"SHA-256 of its bytes, in hexadecimal."`
+	MD5          string          `json:"md5" minLength:"32" maxLength:"32" doc:"MD5 of its bytes, for old clients; it protects against nothing."`
+	BuiltAt      time.Time       `json:"built_at,omitzero" example:"2026-08-20T11:58:00Z" doc:"The builder's own clock; absent when the package names no time."`
+	UploadedAt   time.Time       `json:"uploaded_at" example:"2026-08-20T12:00:00Z" doc:"When it was published here."`
+	UploadedBy   uploaderJSON    `json:"uploaded_by" doc:"Who published it."`
+	Provenance   *provenanceJSON `json:"provenance,omitempty" doc:"The run that published it; absent when it came with an API token: then no CI run stands behind it."`
+	Labels       []string        `json:"labels" nullable:"false" example:"main" doc:"Those that list it; clients find main at the channel's own address."`
+	Yanked       *yankedJSON     `json:"yanked,omitempty" doc:"Present when it was yanked: solvers do not see it, lock files that name it keep working."`
+	ImportedFrom string          `json:"imported_from,omitempty" format:"uri" example:"https://conda.example.com/old" doc:"Where an operator imported it from; absent for what was uploaded here."`
+	Patched      bool            `json:"patched,omitempty" doc:"The index corrects what the package says of itself; depends and index are the package's own."`
+	About        *aboutJSON      `json:"about,omitempty" doc:"What its maker says, in the answer for one file. Not checked."`
+	Index        json.RawMessage `json:"index,omitempty" doc:"info/index.json as the package has it, in the answer for one file."`
+}
+
+// yankedJSON says when and why a file was yanked.
+type yankedJSON struct {
+	At     time.Time `json:"at" example:"2026-08-21T09:30:00Z" doc:"When."`
+	Reason string    `json:"reason" example:"links against a broken libtide" doc:"Why, in the words of who did it."`
 }
 
 // uploaderJSON is who published a file.
 type uploaderJSON struct {
-	Kind      string `json:"kind" enum:"ci,token" example:"ci" doc:"A CI run by a trusted publisher, or an account with an API token."`
+	Kind      string `json:"kind" enum:"ci,token,import" example:"ci" doc:"A CI run by a trusted publisher, an account with an API token, or an operator's import."`
 	Name      string `json:"name" example:"acme/forge" doc:"The repository of the run, or the account; who is no member of the channel reads \"a member of CHANNEL\" instead of a person's name."`
 	Publisher int64  `json:"trusted_publisher,omitempty" example:"3" doc:"Number of the trusted publisher that let the run in; absent when it has been removed."`
 }
@@ -155,13 +166,26 @@ func after(files []catalog.File, cursor int64) []catalog.File {
 
 func (s *service) fileOf(f catalog.File, inside bool) fileJSON {
 	n := f.Filename
-	return fileJSON{
-		Subdir: f.Subdir.String(), Filename: n.String(), URL: s.URL + "/" + f.Channel.String() + "/" + f.Subdir.String() + "/" + url.PathEscape(n.String()),
+	out := fileJSON{
+		Subdir: f.Subdir.String(), Filename: n.String(), URL: s.labelURL(f.Channel, shownIn(f.Labels)) + "/" + f.Subdir.String() + "/" + url.PathEscape(n.String()),
 		Name: n.Name(), Version: n.Version(), Build: n.Build(), BuildNumber: f.BuildNumber,
 		Depends: append([]string{}, f.Depends...), License: f.License,
 		Size: f.Size, SHA256: hex.EncodeToString(f.SHA256[:]), MD5: hex.EncodeToString(f.MD5[:]),
 		BuiltAt: f.BuiltAt, UploadedAt: f.UploadedAt, UploadedBy: uploaderOf(f, inside), Provenance: provenanceOf(f.Run),
+		Labels: each(f.Labels, conda.Label.String), ImportedFrom: f.Source, Patched: f.Patched,
 	}
+	if !f.YankedAt.IsZero() {
+		out.Yanked = &yankedJSON{At: f.YankedAt, Reason: f.YankedWhy}
+	}
+	return out
+}
+
+// shownIn is the label at whose address a file is fetched: main where that lists it.
+func shownIn(labels []conda.Label) conda.Label {
+	if len(labels) == 0 || slices.Contains(labels, conda.MainLabel()) {
+		return conda.MainLabel()
+	}
+	return labels[0]
 }
 
 // uploaderOf names who published, but a person only to members of the channel.
@@ -169,6 +193,8 @@ func uploaderOf(f catalog.File, inside bool) uploaderJSON {
 	switch {
 	case f.ByCI():
 		return uploaderJSON{Kind: "ci", Name: f.Uploader, Publisher: f.PublisherID}
+	case f.Source != "":
+		return uploaderJSON{Kind: "import", Name: f.Uploader}
 	case inside:
 		return uploaderJSON{Kind: "token", Name: f.Uploader}
 	default:

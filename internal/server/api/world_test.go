@@ -21,6 +21,7 @@ import (
 	"sluice/internal/channel"
 	"sluice/internal/conda"
 	"sluice/internal/conda/artifact"
+	"sluice/internal/curate"
 	"sluice/internal/db"
 	"sluice/internal/publish"
 	"sluice/internal/server/caller"
@@ -66,7 +67,7 @@ func newWorld(t *testing.T) *world {
 		Channels:   &channel.Channels{Store: d, Now: clock},
 		Accounts:   &account.Accounts{Store: d, Tokens: d, Log: d, Now: clock, Passwords: account.NewPasswords(1)},
 		Publishers: &trust.Publishers{Store: d, Issuers: []trust.Issuer{must(trust.NewIssuer("github", ""))(t)}, Now: clock},
-		Catalog:    &catalog.Catalog{Store: d}, Audit: d, Now: clock, Audiences: []string{"conda.example.org", "prefix.dev"},
+		Catalog:    &catalog.Catalog{Store: d}, Curator: &curate.Curator{Store: d}, DeleteUndo: 7 * 24 * time.Hour, Audit: d, Now: clock, Audiences: []string{"conda.example.org", "prefix.dev"},
 		Issuers: func() []Issuer {
 			return []Issuer{{Provider: "github", Issuer: "https://token.actions.githubusercontent.com", Usable: true, Keys: 2, FetchedAt: now, ClockSkew: 1.5}}
 		},
@@ -153,9 +154,10 @@ func (w *world) publish(t *testing.T, who, channelName, subdir, filename string)
 			Name: f.Name(), Version: f.Version(), Build: f.Build(), BuildNumber: 3, Subdir: must(conda.ParseSubdir(subdir))(t),
 			Depends: []string{"python >=3.10"}, License: "MIT", SHA256: [32]byte{0xab}, MD5: [16]byte{0xcd}, Size: 100, TimestampMS: now.UnixMilli(),
 		},
-		RawIndex: []byte(`{"name": "` + f.Name() + `", "arch": null}`),
-		About:    artifact.About{Summary: "The " + f.Name() + " package", Home: "https://example.org/"},
-		Event:    audit.Event{Kind: audit.Uploaded, ChannelID: ch.ID, Channel: channelName, Subject: subdir + "/" + filename, Facts: map[string]string{}},
+		RawIndex: fmt.Appendf(nil, `{"name": %q, "version": %q, "build": %q, "build_number": 3, "subdir": %q, "depends": ["python >=3.10"], "arch": null}`,
+			f.Name(), f.Version(), f.Build(), subdir),
+		About: artifact.About{Summary: "The " + f.Name() + " package", Home: "https://example.org/"},
+		Event: audit.Event{Kind: audit.Uploaded, ChannelID: ch.ID, Channel: channelName, Subject: subdir + "/" + filename, Facts: map[string]string{}},
 	}
 	if r := must(w.Publish(ctx, []publish.Commit{c}))(t); r[0].Err != nil {
 		t.Fatal(r[0].Err)
