@@ -21,6 +21,7 @@ var layers = [][]string{
 	{"catalog", "access"},
 	{"index"},
 	{"publish", "curate"},
+	{"check"},
 	{"db"},
 	{"server/gate"},
 	{"server/reply", "server/caller"},
