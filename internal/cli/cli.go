@@ -32,6 +32,7 @@ type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Run the server."`
 	Demo      demoCommand      `cmd:"" help:"Try keyless publishing on this machine: a server, a local stand-in for a CI token service, and a first publish to look at."`
 	Admin     adminCommand     `cmd:"" help:"Work on the data itself: accounts and tokens. Also while the server runs."`
+	Index     indexCommand     `cmd:"" help:"Work on the index itself. Also while the server runs."`
 	Channel   channelCommand   `cmd:"" help:"Channels of a server, from afar."`
 	Publisher publisherCommand `cmd:"" help:"Trusted publishers of a server, from afar."`
 	Token     apiTokenCommand  `cmd:"" help:"Your API tokens on a server, from afar."`
@@ -90,7 +91,7 @@ func Run(ctx context.Context, args []string, s Streams) (code int) {
 		return exitFailed
 	}
 	for _, command := range parser.Model.Children {
-		if command.Name == "admin" {
+		if command.Name == "admin" || command.Name == "index" {
 			hideForeign(command)
 		}
 	}
@@ -103,7 +104,7 @@ func Run(ctx context.Context, args []string, s Streams) (code int) {
 		return exitUsage
 	}
 	switch err := command.Run(); {
-	case errors.Is(err, errPending), errors.Is(err, errRefused):
+	case errors.Is(err, errPending), errors.Is(err, errRefused), errors.Is(err, errDifferent):
 		return exitNo
 	case err != nil:
 		_, _ = fmt.Fprintln(s.Err, "sluice:", sentence(err))
