@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"catalog", "access"},
 	{"index"},
 	{"publish", "curate"},
-	{"importing", "exporting"},
+	{"importing", "exporting", "check"},
 	{"db"},
 	{"server/gate"},
 	{"server/reply", "server/caller"},

@@ -34,6 +34,7 @@ type commands struct {
 	Admin     adminCommand     `cmd:"" help:"Work on the data itself: accounts and tokens. Also while the server runs."`
 	Import    importCommand    `cmd:"" help:"Bring the packages of another channel, from a folder or an address, into a channel here; while no server runs on the data."`
 	Export    exportCommand    `cmd:"" help:"Write a channel as a folder that any file server can serve; also while the server runs."`
+	Index     indexCommand     `cmd:"" help:"Work on the index itself. Also while the server runs."`
 	Channel   channelCommand   `cmd:"" help:"Channels of a server, from afar."`
 	Publisher publisherCommand `cmd:"" help:"Trusted publishers of a server, from afar."`
 	Yank      yankCommand      `cmd:"" help:"Hide files from solvers, from afar; lock files that name them go on working."`
@@ -98,7 +99,7 @@ func Run(ctx context.Context, args []string, s Streams) (code int) {
 		return exitFailed
 	}
 	for _, command := range parser.Model.Children {
-		if slices.Contains([]string{"admin", "import", "export"}, command.Name) {
+		if slices.Contains([]string{"admin", "import", "export", "index"}, command.Name) {
 			hideForeign(command)
 		}
 	}
@@ -111,7 +112,7 @@ func Run(ctx context.Context, args []string, s Streams) (code int) {
 		return exitUsage
 	}
 	switch err := command.Run(); {
-	case errors.Is(err, errPending), errors.Is(err, errRefused):
+	case errors.Is(err, errPending), errors.Is(err, errRefused), errors.Is(err, errDifferent):
 		return exitNo
 	case err != nil:
 		_, _ = fmt.Fprintln(s.Err, "sluice:", sentence(err))

@@ -35,6 +35,8 @@ type change struct {
 	sums map[index.Series]growth
 	// names are the package names whose shards are made anew.
 	names map[string]bool
+	// whole are series of which every piece is made anew, since what is stored of them is damaged.
+	whole []index.Series
 }
 
 // begin locks the generation of a place. Everything that changes what a place lists goes through here first, so that
@@ -92,6 +94,15 @@ func (c *change) write(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, s := range c.whole {
+		delete(c.keys, s)
+		if err := c.rebuildSeries(ctx, s); err != nil {
+			return err
+		}
+		if err := c.total(ctx, s); err != nil {
+			return err
+		}
+	}
 	for _, s := range slices.Sorted(maps.Keys(c.keys)) {
 		if err := c.rebuildPieces(ctx, s, slices.Sorted(maps.Keys(c.keys[s]))); err != nil {
 			return err
@@ -112,47 +123,54 @@ func (c *change) write(ctx context.Context) error {
 // rebuildShard writes the shard of a name anew from its records, and leaves the old one for clients that
 // hold an older index.
 func (c *change) rebuildShard(ctx context.Context, name string) error {
-	type row struct {
-		series   index.Series
-		filename string
-		shown    shown
-		member   []byte
-	}
-	rows, err := collect(ctx, c.tx, func(r *sql.Rows, v *row) error { return r.Scan(&v.series, &v.filename, &v.shown, &v.member) },
-		`SELECT series, filename, shown, shard_member FROM record
-		WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 AND shown > 0 ORDER BY series, filename`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), name)
+	members, records, err := shardMembers(ctx, c.tx, c.place, name)
 	if err != nil {
-		return fmt.Errorf("records of a shard: %w", err)
+		return err
 	}
 	_, err = c.tx.ExecContext(ctx, `UPDATE shard SET superseded_us = $5 WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 AND superseded_us IS NULL`,
 		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), name, micros(c.gen.CommittedAt))
 	if err != nil {
 		return fmt.Errorf("supersede shard: %w", err)
 	}
-	if len(rows) == 0 {
+	if records == 0 {
 		return nil
 	}
+	return c.writeShard(ctx, name, c.db.encoder.Shard(members))
+}
+
+// shardMembers reads what the shard of a name is made of, and how many records that is.
+func shardMembers(ctx context.Context, q queryer, p index.Place, name string) (m repodata.ShardMembers, records int, err error) {
+	type row struct {
+		series   index.Series
+		filename string
+		shown    shown
+		member   []byte
+	}
+	rows, err := collect(ctx, q, func(r *sql.Rows, v *row) error { return r.Scan(&v.series, &v.filename, &v.shown, &v.member) },
+		`SELECT series, filename, shown, shard_member FROM record
+		WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 AND shown > 0 ORDER BY series, filename`,
+		p.ChannelID, p.Label.String(), p.Subdir.String(), name)
+	if err != nil {
+		return m, 0, fmt.Errorf("records of a shard: %w", err)
+	}
 	members := map[index.Series][][]byte{}
-	var removed []string
 	for _, r := range rows {
 		if r.shown == shownRemoved {
-			removed = append(removed, r.filename)
+			m.Removed = append(m.Removed, r.filename)
 		} else {
 			members[r.series] = append(members[r.series], r.member)
 		}
 	}
-	slices.Sort(removed)
-	return c.writeShard(ctx, name, c.db.encoder.Shard(repodata.ShardMembers{
-		TarBz2: members[index.TarBz2], Conda: members[index.Conda], TarBz2V3: members[index.TarBz2V3], CondaV3: members[index.CondaV3], Removed: removed,
-	}))
+	slices.Sort(m.Removed)
+	m.TarBz2, m.Conda, m.TarBz2V3, m.CondaV3 = members[index.TarBz2], members[index.Conda], members[index.TarBz2V3], members[index.CondaV3]
+	return m, len(rows), nil
 }
 
 func (c *change) writeShard(ctx context.Context, name string, shard []byte) error {
 	sum := sha256.Sum256(shard)
 	// A shard that comes back, byte for byte, takes up its old row.
 	_, err := c.tx.ExecContext(ctx, `INSERT INTO shard (channel_id, label, subdir, sha256, name, generation, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (channel_id, label, subdir, sha256) DO UPDATE SET generation = excluded.generation, superseded_us = NULL`,
+		ON CONFLICT (channel_id, label, subdir, sha256) DO UPDATE SET generation = excluded.generation, bytes = excluded.bytes, superseded_us = NULL`,
 		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), sum[:], name, c.gen.Number, shard)
 	if err != nil {
 		return fmt.Errorf("write shard: %w", err)

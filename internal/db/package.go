@@ -87,8 +87,25 @@ type counted struct {
 	rank int
 }
 
-// recountPackage makes the line of a name anew from the artifacts that readers may see. The latest is the newest of
-// those that main lists; then of those that any label lists; then of the yanked ones.
+// line is what lists of packages show of a name; zero when there is nothing to show.
+type line struct {
+	Version          string
+	ID               int64
+	Summary          string
+	Subdirs          []string
+	Artifacts, ByCI  int
+	Bytes, UpdatedUS int64
+}
+
+// String is the line as people read it who look for a mistake in it.
+func (l line) String() string {
+	if l.Artifacts == 0 {
+		return ""
+	}
+	return text(l)
+}
+
+// recountPackage makes the line of a name anew from the artifacts that readers may see.
 func (db *DB) recountPackage(ctx context.Context, tx *sql.Tx, channelID int64, name string) error {
 	// The row is locked first: a package's files of another subdir may be counted at this moment.
 	var one int
@@ -96,46 +113,67 @@ func (db *DB) recountPackage(ctx context.Context, tx *sql.Tx, channelID int64, n
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("recount package: %w", err)
 	}
-	rows, err := collect(ctx, tx, func(r *sql.Rows, k *counted) error {
+	l, err := countLine(ctx, tx, channelID, name)
+	if err != nil {
+		return err
+	}
+	if l.Artifacts == 0 {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM package WHERE channel_id = $1 AND name = $2`, channelID, name); err != nil {
+			return fmt.Errorf("recount package: %w", err)
+		}
+		return nil
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO package (channel_id, name, latest_version, latest_id, summary, subdirs, artifacts, by_ci, bytes, updated_us)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (channel_id, name) DO UPDATE SET latest_version = excluded.latest_version,
+			latest_id = excluded.latest_id, summary = excluded.summary, subdirs = excluded.subdirs, artifacts = excluded.artifacts,
+			by_ci = excluded.by_ci, bytes = excluded.bytes, updated_us = excluded.updated_us`,
+		channelID, name, l.Version, l.ID, l.Summary, text(l.Subdirs), l.Artifacts, l.ByCI, l.Bytes, l.UpdatedUS)
+	if err != nil {
+		return fmt.Errorf("recount package: %w", err)
+	}
+	return nil
+}
+
+// storedLine reads the line of a name.
+func storedLine(ctx context.Context, q queryer, channelID int64, name string) (l line, err error) {
+	err = q.QueryRowContext(ctx, `SELECT latest_version, latest_id, summary, subdirs, artifacts, by_ci, bytes, updated_us FROM package WHERE channel_id = $1 AND name = $2`, channelID, name).
+		Scan(&l.Version, &l.ID, &l.Summary, doubtful{&l.Subdirs}, &l.Artifacts, &l.ByCI, &l.Bytes, &l.UpdatedUS)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return l, fmt.Errorf("line of a package: %w", err)
+	}
+	return l, nil
+}
+
+// countLine makes the line of a name from the artifacts that readers may see. The latest is the newest of those that
+// main lists; then of those that any label lists; then of the yanked ones.
+func countLine(ctx context.Context, q queryer, channelID int64, name string) (l line, err error) {
+	rows, err := collect(ctx, q, func(r *sql.Rows, k *counted) error {
 		var about struct {
 			Summary string `json:"summary"`
 		}
-		err := r.Scan(&k.id, &k.version, &k.subdir, jsonText{&about}, &k.size, &k.createdUS, &k.byCI, &k.rank)
+		err := r.Scan(&k.id, &k.version, &k.subdir, doubtful{&about}, &k.size, &k.createdUS, &k.byCI, &k.rank)
 		k.summary = about.Summary
 		return err
 	}, `SELECT a.id, a.version, a.subdir, a.about, a.size, a.created_us, CASE WHEN a.provenance IS NULL THEN 0 ELSE 1 END,
 			CASE WHEN a.yanked_us IS NOT NULL THEN 0 WHEN EXISTS (SELECT 1 FROM record r WHERE r.artifact_id = a.id AND r.label = 'main' AND r.shown = 1) THEN 2 ELSE 1 END
 		FROM artifact a WHERE a.channel_id = $1 AND a.name = $2 AND a.listed > 0 AND a.deleted_us IS NULL ORDER BY a.id`, channelID, name)
 	if err != nil {
-		return fmt.Errorf("recount package: %w", err)
+		return l, fmt.Errorf("count package: %w", err)
 	}
 	if len(rows) == 0 {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM package WHERE channel_id = $1 AND name = $2`, channelID, name); err != nil {
-			return fmt.Errorf("recount package: %w", err)
-		}
-		return nil
+		return l, nil
 	}
 	latest := rows[0]
-	var subdirs []string
-	var bytes, updated int64
-	ci := 0
 	for _, k := range rows {
 		if k.rank > latest.rank || k.rank == latest.rank && newer(k.version, latest.version) {
 			latest = k
 		}
-		if !slices.Contains(subdirs, k.subdir) {
-			subdirs = append(subdirs, k.subdir)
+		if !slices.Contains(l.Subdirs, k.subdir) {
+			l.Subdirs = append(l.Subdirs, k.subdir)
 		}
-		bytes, updated, ci = bytes+k.size, max(updated, k.createdUS), ci+bit(k.byCI)
+		l.Bytes, l.UpdatedUS, l.ByCI = l.Bytes+k.size, max(l.UpdatedUS, k.createdUS), l.ByCI+bit(k.byCI)
 	}
-	slices.Sort(subdirs)
-	_, err = tx.ExecContext(ctx, `INSERT INTO package (channel_id, name, latest_version, latest_id, summary, subdirs, artifacts, by_ci, bytes, updated_us)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (channel_id, name) DO UPDATE SET latest_version = excluded.latest_version,
-			latest_id = excluded.latest_id, summary = excluded.summary, subdirs = excluded.subdirs, artifacts = excluded.artifacts,
-			by_ci = excluded.by_ci, bytes = excluded.bytes, updated_us = excluded.updated_us`,
-		channelID, name, latest.version, latest.id, latest.summary, text(subdirs), len(rows), ci, bytes, updated)
-	if err != nil {
-		return fmt.Errorf("recount package: %w", err)
-	}
-	return nil
+	slices.Sort(l.Subdirs)
+	l.Version, l.ID, l.Summary, l.Artifacts = latest.version, latest.id, latest.summary, len(rows)
+	return l, nil
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -248,12 +249,17 @@ func (c *change) pieces(ctx context.Context, s index.Series, where, key string) 
 
 // members reads the members from one key up to, and without, another, in order.
 func (c *change) members(ctx context.Context, s index.Series, first, next string) ([]keyed, error) {
-	args := []any{c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), first, next}
+	return membersOf(ctx, c.tx, c.place, s, first, next, math.MaxInt32)
+}
+
+// membersOf reads the first members of a series between two keys, in order: from the first up to, and without, the next.
+func membersOf(ctx context.Context, q queryer, p index.Place, s index.Series, first, next string, limit int) ([]keyed, error) {
 	query, more, err := membersQuery(s)
 	if err != nil {
 		return nil, err
 	}
-	out, err := collect(ctx, c.tx, func(r *sql.Rows, k *keyed) error { return r.Scan(&k.key, &k.member) }, query, append(args, more...)...)
+	args := append([]any{p.ChannelID, p.Label.String(), p.Subdir.String(), first, next, limit}, more...)
+	out, err := collect(ctx, q, func(r *sql.Rows, k *keyed) error { return r.Scan(&k.key, &k.member) }, query+` LIMIT $6`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("members of a piece: %w", err)
 	}
@@ -268,11 +274,11 @@ func (c *change) members(ctx context.Context, s index.Series, first, next string
 	return out, nil
 }
 
-// membersQuery is the query for key and member of a series between two keys, and its arguments from $6 on.
+// membersQuery is the query for key and member of a series between two keys, and its arguments from $7 on.
 func membersQuery(s index.Series) (query string, more []any, err error) {
 	const within = ` WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND `
-	const ofSeries = within + `series = $6 AND filename >= $4 AND filename < $5 AND shown = 1 ORDER BY filename`
-	const ofBoth = within + `series IN ($6, $7) AND filename >= $4 AND filename < $5 AND shown = 1 ORDER BY filename`
+	const ofSeries = within + `series = $7 AND filename >= $4 AND filename < $5 AND shown = 1 ORDER BY filename`
+	const ofBoth = within + `series IN ($7, $8) AND filename >= $4 AND filename < $5 AND shown = 1 ORDER BY filename`
 	switch s {
 	case index.Shards:
 		return `SELECT name, sha256 FROM shard` + within + `name >= $4 AND name < $5 AND superseded_us IS NULL ORDER BY name`, nil, nil

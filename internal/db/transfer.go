@@ -9,24 +9,7 @@ import (
 
 	"sluice/internal/conda"
 	"sluice/internal/exporting"
-	"sluice/internal/index"
 )
-
-// Places implements exporting.Store.
-func (db *DB) Places(ctx context.Context, channelID int64) ([]index.Place, error) {
-	return collect(ctx, db.reader, func(r *sql.Rows, p *index.Place) (err error) {
-		var label, subdir string
-		if err := r.Scan(&label, &subdir); err != nil {
-			return err
-		}
-		p.ChannelID = channelID
-		if p.Label, err = conda.ParseLabel(label); err != nil {
-			return err
-		}
-		p.Subdir, err = conda.ParseSubdir(subdir)
-		return err
-	}, `SELECT label, subdir FROM generation WHERE channel_id = $1 ORDER BY label, subdir`, channelID)
-}
 
 // Stored implements exporting.Store.
 func (db *DB) Stored(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string]exporting.Stored, error) {

@@ -43,6 +43,11 @@ const (
 	Removed Series = "removed"
 )
 
+// AllSeries lists every series of a place.
+func AllSeries() []Series {
+	return []Series{TarBz2, Conda, TarBz2RunExports, CondaRunExports, Shards, TarBz2V3, CondaV3, Removed}
+}
+
 // SeriesOf returns the series that list a file: its records, which need revision 3 or not, and its run_exports.
 func SeriesOf(f conda.Filename, v3 bool) (records, runExports Series) {
 	if v3 && f.Ext() == ".conda" {

@@ -127,12 +127,12 @@ func objectEnd(b []byte) int {
 // hashedEnd reads a str and a bin of 32 bytes.
 func hashedEnd(b []byte) (name string, n int) {
 	const hash = 2 + 32 // the bin's header and its bytes
-	head, size := 1, 0
+	var head, size int
 	switch {
 	case len(b) < 1:
 		return "", 0
 	case b[0]&0xE0 == 0xA0:
-		size = int(b[0] & 0x1F)
+		head, size = 1, int(b[0]&0x1F)
 	case b[0] == 0xD9 && len(b) > 1:
 		head, size = 2, int(b[1])
 	case b[0] == 0xDA && len(b) > 2:

@@ -1,0 +1,164 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"sluice/internal/audit"
+	"sluice/internal/conda"
+	"sluice/internal/index"
+)
+
+// plan gathers what is to be made anew, each once.
+type plan struct {
+	artifacts map[int64]truth
+	places    map[index.Place]*placePlan
+	counted   map[int64]bool
+	packages  map[string]bool
+	blocks    []int64
+	keep      []int64
+	names     []LabelName
+	// records are artifacts whose records are made anew, by label and subdir; their places are known only to them.
+	records map[LabelName]map[int64]bool
+	// damaged are artifacts whose bytes are not what they were, and which readers are told of.
+	damaged map[int64]Difference
+}
+
+// truth is what a package says of itself.
+type truth struct {
+	sum [32]byte
+	own Own
+}
+
+type placePlan struct {
+	series map[index.Series]bool
+	names  map[string]bool
+}
+
+func (p *plan) add(d Difference) {
+	switch d.Kind {
+	case Metadata:
+		put(&p.artifacts, d.artifactID, truth{d.sum, *d.truth})
+		if f, err := conda.ParseFilename(d.Name); err == nil {
+			put(&p.packages, f.Name(), true) // its line was counted from what was wrong
+		}
+	case Record, Shown:
+		at := LabelName{d.Label, d.Subdir}
+		if p.records[at] == nil {
+			put(&p.records, at, map[int64]bool{})
+		}
+		p.records[at][d.artifactID] = true
+	case Listed:
+		put(&p.counted, d.artifactID, true)
+	case Generation:
+		p.of(d)
+	case Pieces, Block, Members, Totals:
+		p.of(d).series[index.Series(d.Series)] = true
+	case Shard, ShardSum:
+		p.of(d).names[d.Name] = true
+	case Package:
+		put(&p.packages, d.Name, true)
+	case ChannelData:
+		p.names = append(p.names, LabelName{d.Label, d.Name})
+	case BlockStray:
+		p.blocks = append(p.blocks, d.number)
+	case BlockDropped:
+		p.keep = append(p.keep, d.number)
+	case BlobMissing, BlobChanged:
+		put(&p.damaged, d.artifactID, d)
+	case BlobStray, Unreadable, Patch:
+	}
+}
+
+func put[K comparable, V any](m *map[K]V, k K, v V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[k] = v
+}
+
+func (p *plan) of(d Difference) *placePlan {
+	if p.places[d.place] == nil {
+		put(&p.places, d.place, &placePlan{map[index.Series]bool{}, map[string]bool{}})
+	}
+	return p.places[d.place]
+}
+
+// Repair makes anew what a check found to differ, as far as it can be: first what the database keeps of packages, then
+// each place in one new generation, then what belongs to none. Artifacts whose bytes are gone stay as they are. A
+// repair that is cut leaves every place either as it was or right.
+func (c *Checker) Repair(ctx context.Context, by audit.Actor, found *Result) error {
+	p := &found.plan
+	for _, id := range slices.Sorted(maps.Keys(p.artifacts)) {
+		if err := c.store.MendArtifact(ctx, id, p.artifacts[id].sum, p.artifacts[id].own); err != nil {
+			return fmt.Errorf("repair artifact %d: %w", id, err)
+		}
+	}
+	mends, err := p.mends(found.Channel.ID)
+	if err != nil {
+		return err
+	}
+	event := audit.Event{
+		Kind: audit.IndexRepaired, Actor: by, ChannelID: found.Channel.ID, Channel: found.Channel.Name.String(), RequestID: audit.Request(ctx),
+	}
+	for _, m := range mends {
+		e := event
+		e.Subject = m.Place.Label.String() + "/" + m.Place.Subdir.String()
+		e.Sentence = "made the index of " + e.Subject + " anew where it differed from its artifacts"
+		e.Facts = map[string]string{"records": fmt.Sprint(len(m.Artifacts)), "series": fmt.Sprint(len(m.Series)), "names": fmt.Sprint(len(m.Names))}
+		if err := c.store.MendPlace(ctx, found.Channel, m, e); err != nil {
+			return fmt.Errorf("repair %s: %w", e.Subject, err)
+		}
+	}
+	rest := MendChannel{
+		Artifacts: slices.Sorted(maps.Keys(p.counted)), Packages: slices.Sorted(maps.Keys(p.packages)), Blocks: p.blocks, Keep: p.keep, Names: p.names,
+	}
+	if len(rest.Artifacts)+len(rest.Packages)+len(rest.Blocks)+len(rest.Keep)+len(rest.Names) == 0 {
+		return nil
+	}
+	event.Subject, event.Sentence = event.Channel, "made what lists show of "+event.Channel+" anew where it differed from its artifacts"
+	event.Facts = map[string]string{"artifacts": fmt.Sprint(len(rest.Artifacts)), "packages": fmt.Sprint(len(rest.Packages))}
+	return c.store.MendChannel(ctx, found.Channel, rest, event)
+}
+
+func parsePlace(channelID int64, label, subdir string) (p index.Place, err error) {
+	p.ChannelID = channelID
+	if p.Label, err = conda.ParseLabel(label); err != nil {
+		return p, err
+	}
+	p.Subdir, err = conda.ParseSubdir(subdir)
+	return p, err
+}
+
+// mends is what is to be done in each place, in the order in which places are locked.
+func (p *plan) mends(channelID int64) ([]Mend, error) {
+	at := map[index.Place]*Mend{}
+	in := func(place index.Place) *Mend {
+		if at[place] == nil {
+			at[place] = &Mend{Place: place}
+		}
+		return at[place]
+	}
+	for where, ids := range p.records {
+		place, err := parsePlace(channelID, where.Label, where.Name)
+		if err != nil {
+			return nil, err
+		}
+		in(place).Artifacts = slices.Sorted(maps.Keys(ids))
+	}
+	for place, what := range p.places {
+		m := in(place)
+		m.Series, m.Names = slices.Sorted(maps.Keys(what.series)), slices.Sorted(maps.Keys(what.names))
+	}
+	var out []Mend
+	for _, m := range at {
+		out = append(out, *m)
+	}
+	slices.SortFunc(out, func(a, b Mend) int {
+		return cmp.Or(cmp.Compare(a.Place.Subdir.String(), b.Place.Subdir.String()), cmp.Compare(a.Place.Label.String(), b.Place.Label.String()))
+	})
+	return out, nil
+}

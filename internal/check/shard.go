@@ -1,0 +1,32 @@
+package check
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+
+	"sluice/internal/index"
+)
+
+// shard compares the shard of a name with its records. How it is compressed is not compared: a later version of the
+// program may do that better, and leaves alone what is there.
+func (r *run) shard(p index.Place, n Name) {
+	differ := func(k Kind, stored, expected string) {
+		d := at(k, p)
+		d.Name, d.Stored, d.Expected = n.Name, stored, expected
+		r.found(d)
+	}
+	if n.SHA256 == nil {
+		differ(Shard, "no shard", fmt.Sprintf("one of %d records", n.Records))
+		return
+	}
+	r.result.Shards++
+	switch sum := sha256.Sum256(n.Bytes); {
+	case !bytes.Equal(sum[:], n.SHA256):
+		differ(ShardSum, fmt.Sprintf("bytes with SHA-256 %x", sum), fmt.Sprintf("those with %x", n.SHA256))
+	case n.Records == 0:
+		differ(Shard, fmt.Sprintf("shard %x", n.SHA256), "none: the name has no records")
+	case !r.encoder.AgreesShard(n.Bytes, n.Members):
+		differ(Shard, fmt.Sprintf("shard %x, which holds other records", n.SHA256), fmt.Sprintf("one of its %d records", n.Records))
+	}
+}

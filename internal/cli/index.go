@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"sluice/internal/blob"
+	"sluice/internal/channel"
+	"sluice/internal/check"
+	"sluice/internal/conda"
+	"sluice/internal/curate"
+)
+
+type indexCommand struct {
+	Check indexCheckCommand `cmd:"" help:"Compare the index with the artifacts, and repair it. Also while the server runs."`
+}
+
+type indexCheckCommand struct {
+	configFlags
+	Channel       channelName `placeholder:"NAME" help:"Look at this channel alone (default all, and whether bytes are kept that nobody needs)."`
+	Quick         bool        `help:"Do not read packages: take what the database keeps of them, and look at their size only."`
+	Repair        bool        `help:"Make anew what differs, each label and subdir in one step."`
+	DeleteDamaged bool        `name:"delete-damaged" help:"Delete artifacts whose bytes are gone or changed, so that no client is told of them; restore brings them back once their bytes are."`
+	Report        string      `placeholder:"FILE" help:"Write each difference as a line of JSON to this file; - is standard output."`
+}
+
+// errDifferent ends a check that found differences, all of which were told.
+var errDifferent = errors.New("the index differs from its artifacts")
+
+// Run checks channels one after the other.
+func (c *indexCheckCommand) Run(ctx context.Context, s Streams) (err error) {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	d, err := openData(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	blobs, err := blob.NewFolder(d.folder.Root(), d.db.Referenced)
+	if err != nil {
+		return err
+	}
+	channels, err := c.channels(ctx, d)
+	if err != nil {
+		return err
+	}
+	report, done, err := c.report(s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	i := &indexCheck{indexCheckCommand: c, checker: check.New(d.db, blobs), keep: &curate.Curator{Store: d.db}, streams: s, report: report, bar: newBar(s.Err)}
+	for _, ch := range channels {
+		if err := i.channel(ctx, ch); err != nil {
+			return fmt.Errorf("check channel %s: %w", ch.Name, err)
+		}
+	}
+	if c.Channel == "" {
+		if err := i.strays(ctx); err != nil {
+			return fmt.Errorf("check what is kept: %w", err)
+		}
+	}
+	return i.end()
+}
+
+func (c *indexCheckCommand) channels(ctx context.Context, d *data) ([]channel.Channel, error) {
+	if c.Channel == "" {
+		return d.db.Channels(ctx, 0, true)
+	}
+	name, err := conda.ParseChannel(string(c.Channel))
+	if err != nil {
+		return nil, err
+	}
+	ch, err := d.db.ChannelByName(ctx, name)
+	return []channel.Channel{ch}, err
+}
+
+// report opens where the lines of JSON go; nil for nowhere.
+func (c *indexCheckCommand) report(s Streams) (out *json.Encoder, done func() error, err error) {
+	var w io.Writer = s.Out
+	done = func() error { return nil }
+	switch c.Report {
+	case "":
+		return nil, done, nil
+	case "-":
+	default:
+		f, err := os.Create(c.Report)
+		if err != nil {
+			return nil, nil, fmt.Errorf("report: %w", err)
+		}
+		buffered := bufio.NewWriter(f)
+		w, done = buffered, func() error { return errors.Join(buffered.Flush(), f.Close()) }
+	}
+	out = json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	return out, done, nil
+}
+
+// indexCheck is one run of the command.
+type indexCheck struct {
+	*indexCheckCommand
+	checker *check.Checker
+	keep    *curate.Curator
+	streams Streams
+	report  *json.Encoder // nil: none
+	bar     *bar
+	// found, mended and deleted count differences and artifacts.
+	found, mended, deleted int
+	err                    error // of writing
+}
+
+// channel checks one channel, and repairs it.
+func (i *indexCheck) channel(ctx context.Context, ch channel.Channel) error {
+	r, err := i.checker.Channel(ctx, ch, check.Options{Quick: i.Quick, Found: i.tell, Progress: func(p check.Progress) {
+		i.bar.show(fmt.Sprintf("%s: %d of %d artifacts, %s", ch.Name, p.Done, p.Total, p.Step))
+	}})
+	i.bar.clear()
+	if err = errors.Join(err, i.err); err != nil {
+		return err
+	}
+	i.say("%s: %d artifacts, %d records, %d pieces, %d shards: %s\n", ch.Name, r.Artifacts, r.Records, r.Pieces, r.Shards, differences(r.Differences()))
+	if i.Repair && r.Differences() > 0 {
+		if err := i.checker.Repair(ctx, operator, r); err != nil {
+			return err
+		}
+		n := 0
+		for k, count := range r.Counts {
+			if k.Repairable() {
+				n += count
+			}
+		}
+		i.mended += n
+		i.say("%s: repaired %d\n", ch.Name, n)
+	}
+	if !i.DeleteDamaged || r.Damaged() == 0 {
+		return nil
+	}
+	out, err := i.checker.Delete(ctx, operator, i.keep, r)
+	i.deleted += len(out.Changed)
+	i.say("%s: deleted %d artifacts whose bytes are gone or changed\n", ch.Name, len(out.Changed))
+	return err
+}
+
+// strays looks for bytes that nobody needs, and has a server remove them.
+func (i *indexCheck) strays(ctx context.Context) error {
+	var strays []check.Difference
+	n, err := i.checker.Blobs(ctx, func(d check.Difference) { strays = append(strays, d); i.tell(d) })
+	if err = errors.Join(err, i.err); err != nil {
+		return err
+	}
+	i.say("%d blobs: %d of them needed by no artifact\n", n, len(strays))
+	if !i.Repair {
+		return nil
+	}
+	for _, d := range strays {
+		if err := i.checker.RemoveStray(ctx, d); err != nil {
+			return err
+		}
+		i.mended++
+	}
+	return nil
+}
+
+// tell prints a difference.
+func (i *indexCheck) tell(d check.Difference) {
+	i.found++
+	i.bar.clear()
+	if i.report != nil {
+		i.err = errors.Join(i.err, i.report.Encode(d))
+	}
+	if i.Report != "-" {
+		_, err := fmt.Fprintln(i.streams.Out, d)
+		i.err = errors.Join(i.err, err)
+	}
+}
+
+// say prints what a person should know; with the report on standard output it goes to the other stream.
+func (i *indexCheck) say(format string, args ...any) {
+	w := i.streams.Out
+	if i.Report == "-" {
+		w = i.streams.Err
+	}
+	_, err := fmt.Fprintf(w, format, args...)
+	i.err = errors.Join(i.err, err)
+}
+
+// end tells what is left to do.
+func (i *indexCheck) end() error {
+	left := i.found - i.mended - i.deleted
+	switch {
+	case i.err != nil:
+		return i.err
+	case left == 0:
+		return nil
+	case i.Repair:
+		i.say("%d differences cannot be repaired: bring the bytes back from a backup, or take the artifacts from readers with --delete-damaged.\n", left)
+	default:
+		i.say("Make anew what differs with: sluice index check --repair\n")
+	}
+	return errDifferent
+}
+
+func differences(n int) string {
+	switch n {
+	case 0:
+		return "no difference"
+	case 1:
+		return "1 difference"
+	default:
+		return fmt.Sprintf("%d differences", n)
+	}
+}
+
+// bar is a line on a terminal that tells how far something is; nothing elsewhere.
+type bar struct {
+	w     io.Writer
+	last  time.Time
+	shown bool
+}
+
+// barEvery is how often the line changes at most.
+const barEvery = 100 * time.Millisecond
+
+func newBar(w io.Writer) *bar {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return &bar{w: w}
+	}
+	return &bar{}
+}
+
+func (b *bar) show(line string) {
+	if b.w == nil || time.Since(b.last) < barEvery {
+		return
+	}
+	b.last, b.shown = time.Now(), true
+	_, _ = fmt.Fprintf(b.w, "\r\x1b[K%s", line) // a terminal that is gone cannot be told so
+}
+
+func (b *bar) clear() {
+	if b.shown {
+		_, _ = fmt.Fprint(b.w, "\r\x1b[K")
+		b.shown = false
+	}
+}
