@@ -39,10 +39,10 @@ func (b *bench) build(ctx context.Context) error {
 	return err
 }
 
-// sluice runs one command to its end and returns what it printed.
-func (b *bench) sluice(ctx context.Context, h home, args ...string) (string, error) {
-	out, _, err := peer.Run(ctx, b.root, []string{"HOME=/nonexistent"}, b.program, append(args, h.flags()...)...)
-	return strings.TrimSpace(string(out)), err
+// sluice runs one command to its end and returns what it printed and took.
+func (b *bench) sluice(ctx context.Context, h home, args ...string) (string, peer.Usage, error) {
+	out, u, err := peer.Run(ctx, b.root, []string{"HOME=/nonexistent"}, b.program, append(args, h.flags()...)...)
+	return strings.TrimSpace(string(out)), u, err
 }
 
 // server is a running "sluice serve".
