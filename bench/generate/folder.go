@@ -2,6 +2,7 @@ package generate
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"os"
 	"path/filepath"
@@ -15,10 +16,23 @@ import (
 // channel has are made even where they stay empty. The files are not synced to the disk. It ends early with
 // the first error, or with that of ctx.
 func WriteFolder(ctx context.Context, dir string, packages iter.Seq[Package]) error {
-	for _, s := range []conda.Subdir{noarch, linux64} {
-		if err := os.MkdirAll(filepath.Join(dir, s.String()), 0o755); err != nil {
-			return err
-		}
+	return writeFolder(ctx, dir, packages, func(Package, []byte) error { return nil })
+}
+
+// WriteChannel is WriteFolder with the repodata.json of both subdirs, so that the folder is a channel.
+func WriteChannel(ctx context.Context, dir string, packages iter.Seq[Package]) (err error) {
+	l, err := newListings(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	return writeFolder(ctx, dir, packages, l.add)
+}
+
+// writeFolder tells written of each file, from several goroutines.
+func writeFolder(ctx context.Context, dir string, packages iter.Seq[Package], written func(Package, []byte) error) error {
+	if err := makeSubdirs(dir); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -28,7 +42,8 @@ func WriteFolder(ctx context.Context, dir string, packages iter.Seq[Package]) er
 		wg.Go(func() {
 			f := NewFiler()
 			for p := range todo {
-				if err := f.write(dir, p); err != nil {
+				b, err := f.write(dir, p)
+				if err = errors.Join(err, written(p, b)); err != nil {
 					cancel(err)
 					return
 				}
@@ -45,6 +60,18 @@ func WriteFolder(ctx context.Context, dir string, packages iter.Seq[Package]) er
 	return context.Cause(ctx)
 }
 
+// subdirs are those that a generated channel may have.
+func subdirs() []conda.Subdir { return []conda.Subdir{noarch, linux64} }
+
+func makeSubdirs(dir string) error {
+	for _, s := range subdirs() {
+		if err := os.MkdirAll(filepath.Join(dir, s.String()), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // send hands p on unless ctx ends first.
 func send(ctx context.Context, to chan<- Package, p Package) bool {
 	select {
@@ -55,10 +82,10 @@ func send(ctx context.Context, to chan<- Package, p Package) bool {
 	}
 }
 
-func (f *Filer) write(dir string, p Package) error {
+func (f *Filer) write(dir string, p Package) ([]byte, error) {
 	b, err := f.File(p)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return os.WriteFile(filepath.Join(dir, p.Record.Subdir.String(), p.File.String()), b, 0o644)
+	return b, os.WriteFile(filepath.Join(dir, p.Record.Subdir.String(), p.File.String()), b, 0o644)
 }

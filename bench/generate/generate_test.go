@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -239,6 +240,55 @@ func TestFolder(t *testing.T) {
 	}
 	if err := generate.WriteFolder(t.Context(), filepath.Join(dir, "noarch", "repodata.json", "x\x00"), c.Packages()); err == nil {
 		t.Error("an impossible folder was written")
+	}
+}
+
+// The folder of a channel lists exactly its files, with their own digests.
+func TestChannelFolder(t *testing.T) {
+	t.Parallel()
+	c := channel(t, generate.Spec{Records: 2000, Seed: 1})
+	dir := t.TempDir()
+	if err := generate.WriteChannel(t.Context(), dir, c.Packages()); err != nil {
+		t.Fatal(err)
+	}
+	listed := 0
+	for _, subdir := range []string{"noarch", "linux-64"} {
+		b, err := os.ReadFile(filepath.Join(dir, subdir, "repodata.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		type record struct {
+			SHA256 string `json:"sha256"`
+			Size   int    `json:"size"`
+		}
+		var index struct {
+			Packages      map[string]record `json:"packages"`
+			PackagesConda map[string]record `json:"packages.conda"`
+		}
+		if err := json.Unmarshal(b, &index); err != nil {
+			t.Fatal(err)
+		}
+		if subdir == "linux-64" && (len(index.Packages) < 5 || len(index.PackagesConda) < 1000) {
+			t.Errorf("%d .tar.bz2 and %d .conda files", len(index.Packages), len(index.PackagesConda))
+		}
+		maps.Copy(index.Packages, index.PackagesConda)
+		listed += len(index.Packages)
+		for name, r := range index.Packages {
+			file, err := os.ReadFile(filepath.Join(dir, subdir, name))
+			if sum := sha256.Sum256(file); err != nil || hex.EncodeToString(sum[:]) != r.SHA256 || len(file) != r.Size {
+				t.Errorf("%s has %d bytes, sha256 %x; listed are %+v; %v", name, len(file), sum, r, err)
+			}
+		}
+	}
+	if listed != 2000 {
+		t.Errorf("%d packages are listed", listed)
+	}
+	other, err := conda.ParseSubdir("osx-arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := generate.WriteChannel(t.Context(), t.TempDir(), channel(t, generate.Spec{Records: 100, Only: other}).Packages()); err == nil {
+		t.Error("a subdir that is not listed was written")
 	}
 }
 

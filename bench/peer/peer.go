@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -21,27 +20,28 @@ type Usage struct {
 	PeakRSS int64
 }
 
-// UsageOf is what an ended command took; wall is for the caller to measure.
-func UsageOf(cmd *exec.Cmd, wall time.Duration) Usage {
-	u := Usage{Wall: wall, CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	if r, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		u.PeakRSS = r.Maxrss << 10 // getrusage(2) counts in KiB
-	}
-	return u
-}
-
 // Run runs a program to its end and returns what it printed and took. The error holds what it complained of.
 func Run(ctx context.Context, dir string, env []string, program string, args ...string) (stdout []byte, u Usage, err error) {
 	var out, said bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &out, &said
-	begin := time.Now()
-	err = cmd.Run()
-	wall := time.Since(begin)
+	begin, done, most := time.Now(), make(chan struct{}), make(chan int64, 1)
+	if err = cmd.Start(); err == nil {
+		go func() { most <- watch(cmd.Process.Pid, done) }()
+		err = cmd.Wait()
+		u = Usage{Wall: time.Since(begin), CPU: CPU(cmd)}
+		close(done)
+		u.PeakRSS = <-most
+	}
 	if err != nil {
 		return nil, Usage{}, fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, tail(said.String()))
 	}
-	return out.Bytes(), UsageOf(cmd, wall), nil
+	return out.Bytes(), u, nil
+}
+
+// CPU is how long all processors worked for a command that has ended.
+func CPU(cmd *exec.Cmd) time.Duration {
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
 // tail is the end of a long text, where programs say what went wrong.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"sluice/bench/generate"
 	"sluice/bench/peer"
@@ -23,15 +22,15 @@ func channelOf(records int) (*generate.Channel, error) {
 	return generate.New(generate.Spec{Records: records, Seed: seed})
 }
 
-// packages returns the folder with the files of a generated channel, SUBDIR/FILE. It is made once and kept:
-// nobody may write there.
+// packages returns the folder of a generated channel, SUBDIR/FILE with repodata.json, which is all that an import
+// needs. It is made once and kept: nobody may write there.
 func (b *bench) packages(ctx context.Context, records int) (string, error) {
-	return b.once(fmt.Sprintf("packages-%d", records), func(dir string) error {
+	return b.once(fmt.Sprintf("channel-%d", records), func(dir string) error {
 		c, err := channelOf(records)
 		if err != nil {
 			return err
 		}
-		return generate.WriteFolder(ctx, dir, c.Packages())
+		return generate.WriteChannel(ctx, dir, c.Packages())
 	})
 }
 
@@ -87,11 +86,11 @@ func (b *bench) filled(ctx context.Context, records int) (home, error) {
 // empty makes a home with an account and an empty channel.
 func (b *bench) empty(ctx context.Context, data, db string) (home, error) {
 	h := home{data: data, db: db}
-	if _, err := b.sluice(ctx, h, "admin", "user", "add", "ann", "--no-password"); err != nil {
+	if _, _, err := b.sluice(ctx, h, "admin", "user", "add", "ann", "--no-password"); err != nil {
 		return home{}, err
 	}
 	var err error
-	if h.token, err = b.sluice(ctx, h, "admin", "token", "create", "--user", "ann", "--scope", "upload,manage"); err != nil {
+	if h.token, _, err = b.sluice(ctx, h, "admin", "token", "create", "--user", "ann", "--scope", "upload,manage"); err != nil {
 		return home{}, err
 	}
 	s, err := b.serve(ctx, h)
@@ -108,31 +107,10 @@ func (b *bench) empty(ctx context.Context, data, db string) (home, error) {
 	return h, err
 }
 
-// uploaders is how many uploads are under way while a channel is filled.
-const uploaders = 8
-
 // fill puts every package of a folder into the channel of a home that nobody serves, and returns what the program
 // took for it.
 func (b *bench) fill(ctx context.Context, from string, h home) (peer.Usage, error) {
-	s, err := b.serve(ctx, h)
-	if err != nil {
-		return peer.Usage{}, err
-	}
-	defer s.kill()
-	files, err := filepath.Glob(filepath.Join(from, "*", "*"))
-	if err != nil {
-		return peer.Usage{}, err
-	}
-	begin := time.Now()
-	if err := s.uploadAll(ctx, uploaders, len(files), func(i int) (string, []byte, error) {
-		body, err := os.ReadFile(files[i])
-		return filepath.Base(files[i]), body, err
-	}); err != nil {
-		return peer.Usage{}, err
-	}
-	took := time.Since(begin)
-	u, err := s.stop()
-	u.Wall = took
+	_, u, err := b.sluice(ctx, h, "import", from, "--channel", channelName)
 	return u, err
 }
 
@@ -166,6 +144,33 @@ func (s *server) uploadAll(ctx context.Context, clients, n int, file func(i int)
 	close(todo)
 	wg.Wait()
 	return context.Cause(ctx)
+}
+
+// unindexed is a new folder of the row's packages and no index, for an indexer to write into.
+func (b *bench) unindexed(ctx context.Context) (string, error) {
+	dir, err := os.MkdirTemp(b.scratch, "folder-")
+	if err != nil {
+		return "", err
+	}
+	return dir, b.link(ctx, dir)
+}
+
+// link puts links to the row's packages below a folder. The repodata.json is left out: an indexer would take it up,
+// and whoever writes it would write into the kept one.
+func (b *bench) link(ctx context.Context, dir string) error {
+	from, err := b.packages(ctx, b.records)
+	if err != nil {
+		return err
+	}
+	if err := clone(from, dir, "."); err != nil {
+		return err
+	}
+	for _, s := range subdirs() {
+		if err := os.Remove(filepath.Join(dir, s, repodataJSON)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clone copies a folder. What lies below the folder named links is linked, not copied.

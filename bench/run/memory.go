@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"sluice/bench/generate"
+	"sluice/bench/peer"
 )
 
 func memory() row {
@@ -31,7 +32,7 @@ func measureMemory(ctx context.Context, b *bench) ([]Line, error) {
 	defer s.kill()
 	var lines []Line
 	note := func(name string, most bool) error {
-		now, peak, err := s.resident()
+		now, peak, err := peer.Resident(s.cmd.Process.Pid)
 		if most {
 			now = peak
 		}

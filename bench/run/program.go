@@ -39,10 +39,10 @@ func (b *bench) build(ctx context.Context) error {
 	return err
 }
 
-// sluice runs one command to its end and returns what it printed.
-func (b *bench) sluice(ctx context.Context, h home, args ...string) (string, error) {
-	out, _, err := peer.Run(ctx, b.root, []string{"HOME=/nonexistent"}, b.program, append(args, h.flags()...)...)
-	return strings.TrimSpace(string(out)), err
+// sluice runs one command to its end and returns what it printed and took.
+func (b *bench) sluice(ctx context.Context, h home, args ...string) (string, peer.Usage, error) {
+	out, u, err := peer.Run(ctx, b.root, []string{"HOME=/nonexistent"}, b.program, append(args, h.flags()...)...)
+	return strings.TrimSpace(string(out)), u, err
 }
 
 // server is a running "sluice serve".
@@ -91,16 +91,18 @@ func (b *bench) serve(ctx context.Context, h home) (*server, error) {
 
 // stop ends it as an operator does and returns what it took.
 func (s *server) stop() (peer.Usage, error) {
+	_, most, err := peer.Resident(s.cmd.Process.Pid)
+	if err != nil {
+		return peer.Usage{}, err
+	}
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return peer.Usage{}, err
 	}
-	err := s.cmd.Wait()
-	u := peer.UsageOf(s.cmd, time.Since(s.begin))
-	if err != nil {
+	if err := s.cmd.Wait(); err != nil {
 		said, _ := os.ReadFile(s.said.Name())
-		return u, fmt.Errorf("sluice serve: %w\n%s", err, said)
+		return peer.Usage{}, fmt.Errorf("sluice serve: %w\n%s", err, said)
 	}
-	return u, s.said.Close()
+	return peer.Usage{Wall: time.Since(s.begin), CPU: peer.CPU(s.cmd), PeakRSS: most}, s.said.Close()
 }
 
 // kill ends it at once, unless it has ended. It is for the way out of a row.
@@ -109,25 +111,4 @@ func (s *server) kill() {
 		_ = s.cmd.Process.Kill() // it may be gone already
 		_ = s.cmd.Wait()
 	}
-}
-
-// resident is the memory that is resident now, and the most that ever was, in bytes (proc(5)).
-func (s *server) resident() (now, most int64, err error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, 0, err
-	}
-	for line := range strings.Lines(string(b)) {
-		var kib int64
-		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
-			most = kib << 10
-		}
-		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kib); n == 1 {
-			now = kib << 10
-		}
-	}
-	if now == 0 {
-		return 0, 0, fmt.Errorf("no VmRSS in %s", b)
-	}
-	return now, most, nil
 }

@@ -19,13 +19,9 @@ type sides struct {
 	shards map[string]map[string]string
 }
 
-// bothSides starts them. The packages of the static side are links to those in the given folder.
+// bothSides starts them. The packages of the static side are links.
 func (b *bench) bothSides(ctx context.Context) (_ *sides, err error) {
 	h, err := b.filled(ctx, b.records)
-	if err != nil {
-		return nil, err
-	}
-	packages, err := b.packages(ctx, b.records)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +37,7 @@ func (b *bench) bothSides(ctx context.Context) (_ *sides, err error) {
 	if x.root, err = os.MkdirTemp(b.scratch, "static-"); err != nil {
 		return nil, err
 	}
-	if err := clone(packages, filepath.Join(x.root, channelName), "."); err != nil {
+	if err := b.link(ctx, filepath.Join(x.root, channelName)); err != nil {
 		return nil, err
 	}
 	if err := x.export(ctx); err != nil {
@@ -60,9 +56,12 @@ func (x *sides) stop() {
 	_ = os.RemoveAll(x.root) // a temporary folder less is no failure
 }
 
+// readers is how many files are read at once while a channel is exported.
+const readers = 8
+
 // export writes the server's index files and shards as files.
 func (x *sides) export(ctx context.Context) error {
-	c := newClient(x.server.url, "", uploaders)
+	c := newClient(x.server.url, "", readers)
 	defer c.close()
 	for _, path := range indexPaths() {
 		if err := x.save(ctx, c, path); err != nil {
@@ -92,7 +91,7 @@ func (x *sides) saveAll(ctx context.Context, c *client, paths map[string]string)
 	defer cancel(nil)
 	todo := make(chan string)
 	var wg sync.WaitGroup
-	for range uploaders {
+	for range readers {
 		wg.Go(func() {
 			for path := range todo {
 				if err := x.save(ctx, c, path); err != nil {

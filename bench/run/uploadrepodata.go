@@ -54,7 +54,7 @@ func measureUploadRepodata(ctx context.Context, b *bench) ([]Line, error) {
 
 // besideIndexer compares an upload with one more file in an indexer's folder.
 func (b *bench) besideIndexer(ctx context.Context, p *publisher, indexer string) (Line, error) {
-	dir, err := b.copyOf(ctx, b.records)
+	dir, err := b.unindexed(ctx)
 	if err != nil {
 		return Line{}, err
 	}
@@ -89,17 +89,4 @@ func (b *bench) besideIndexer(ctx context.Context, p *publisher, indexer string)
 	l := compare(faster, ours, theirs)
 	l.Case, l.Unit, l.Beside, l.Goal = "visible", "ms", indexer+", one more file", Goal{AtLeast: 100}
 	return l, nil
-}
-
-// copyOf is a folder of generated packages for an indexer to write into. The packages are links.
-func (b *bench) copyOf(ctx context.Context, records int) (string, error) {
-	from, err := b.packages(ctx, records)
-	if err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp(b.scratch, "folder-")
-	if err != nil {
-		return "", err
-	}
-	return dir, clone(from, dir, ".")
 }
