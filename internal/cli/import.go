@@ -177,6 +177,9 @@ func (c *importCommand) run(ctx context.Context, s Streams, in importing.Config)
 	stop := showProgress(s.Err, func() string { return progressLine(in.Progress, began, time.Now()) })
 	sum, err := importing.Run(ctx, in)
 	stop()
+	if ctx.Err() != nil {
+		err = errors.New("interrupted: run the same command again, and it goes on from here")
+	}
 	if err := errors.Join(err, lines.close()); err != nil {
 		return errors.Join(err, printSummary(s.Out, c, sum, firstRefused))
 	}

@@ -30,6 +30,8 @@ type batches struct {
 
 	keeper  *blob.Keeper
 	pending map[conda.Subdir]*pending
+	// alone counts the files that failed alone since anything was committed.
+	alone int
 }
 
 type pending struct {
@@ -38,14 +40,18 @@ type pending struct {
 	since time.Time
 }
 
-// commitAll commits what is ready until nothing more comes. When it ends early, whatever is staged is thrown away.
-func (j *job) commitAll(ctx context.Context) error {
+// commitAll commits what is ready until nothing more comes. When it ends early it stops the others, and throws away
+// whatever is staged.
+func (j *job) commitAll(ctx context.Context, stop context.CancelCauseFunc) error {
 	keeper, err := j.Blobs.Keeper()
 	if err != nil {
+		stop(err)
 		return errors.Join(err, j.drain())
 	}
 	b := &batches{job: j, keeper: keeper, pending: map[conda.Subdir]*pending{}}
-	err = b.run(ctx)
+	if err = b.run(ctx); err != nil {
+		stop(err)
+	}
 	for _, p := range b.pending {
 		for _, r := range p.files {
 			err = errors.Join(err, r.discard())
@@ -130,24 +136,36 @@ func (b *batches) commit(ctx context.Context, files []ready) error {
 	return b.publish(ctx, files, holds)
 }
 
-// publish commits a batch; where that fails as a whole it does so by halves, so that one file which the database does
-// not take harms no other. A hold whose file's fate is not known stays: the next start asks.
+// publish commits a batch; where that fails as a whole it goes on by halves, so that one file which the database does
+// not take harms no other. When two files fail in a row, alone, it is not the files.
 func (b *batches) publish(ctx context.Context, files []ready, holds []blob.Hold) error {
-	commits := make([]publish.Commit, len(files))
-	for i, r := range files {
-		commits[i] = r.commit
-	}
-	results, err := b.Store.Publish(ctx, commits)
+	results, err := b.Store.Publish(ctx, commits(files))
 	switch {
 	case err == nil:
+		b.alone = 0
 		return b.settle(ctx, files, holds, results)
-	case ctx.Err() != nil, fault.Is(err, fault.NoSpace):
+	case ctx.Err() != nil || fault.Is(err, fault.NoSpace):
 		return fmt.Errorf("commit %d files: %w", len(files), err)
-	case len(files) == 1:
+	case len(files) == 1 && b.alone > 0:
 		return fmt.Errorf("commit %s: %w", files[0].name(), err)
+	case len(files) == 1: // its hold stays: whether it was committed is for the next start to find out
+		b.alone++
+		b.tally.refuse(files[0].entry, fmt.Errorf("the database does not take it: %w", err))
+		return nil
 	}
 	half := len(files) / 2
-	return errors.Join(b.publish(ctx, files[:half], holds[:half]), b.publish(ctx, files[half:], holds[half:]))
+	if err := b.publish(ctx, files[:half], holds[:half]); err != nil {
+		return err
+	}
+	return b.publish(ctx, files[half:], holds[half:])
+}
+
+func commits(files []ready) []publish.Commit {
+	out := make([]publish.Commit, len(files))
+	for i, r := range files {
+		out[i] = r.commit
+	}
+	return out
 }
 
 // settle ends the holds of a batch that was committed, and counts its files.

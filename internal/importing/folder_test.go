@@ -1,7 +1,9 @@
 package importing_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"sluice/internal/conda"
 	"sluice/internal/conda/repodata"
 	"sluice/internal/importing"
+	"sluice/internal/publish"
 )
 
 // What is good comes in as its source had it; what is not is refused alone, with a sentence.
@@ -268,5 +271,55 @@ func TestNoChannelThere(t *testing.T) {
 	}
 	if _, err := importing.OpenFolder(filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "there is no folder") {
 		t.Errorf("error = %v", err)
+	}
+}
+
+// shaky is a database that does not take some commits.
+type shaky struct {
+	importing.Store
+
+	take func(all []publish.Commit) bool
+}
+
+func (s shaky) Publish(ctx context.Context, all []publish.Commit) ([]publish.Result, error) {
+	if !s.take(all) {
+		return nil, errors.New("the database stumbled")
+	}
+	return s.Store.Publish(ctx, all)
+}
+
+// A file that the database does not take is refused alone. When it takes none, the import ends there and then.
+func TestDatabaseThatFails(t *testing.T) {
+	t.Parallel()
+	e := newElsewhere(t)
+	const files = 600 // more than a batch
+	for i := range files {
+		e.add("noarch", pkg("tide", fmt.Sprintf("1.%d", i), "noarch"), conda.ExtConda)
+	}
+	e.index()
+	s := newSite(t, t.TempDir(), "")
+	c := s.config(folder(t, e.dir))
+	asked := 0
+	c.Store = shaky{s.db, func([]publish.Commit) bool { asked++; return false }}
+	sum, err := importing.Run(t.Context(), c)
+	if err == nil || !strings.Contains(err.Error(), "the database stumbled") || sum.Imported != 0 || asked > 20 {
+		t.Errorf("%+v, %v; asked %d times", sum, err, asked)
+	}
+	if _, err := s.blobs.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if blobs, staging := s.stored(t); len(blobs)+len(staging) != 0 {
+		t.Errorf("%d blobs are left, staging holds %d", len(blobs), len(staging))
+	}
+	const poison = "tide-1.7-0.conda"
+	c.Store = shaky{s.db, func(all []publish.Commit) bool {
+		return !slices.ContainsFunc(all, func(c publish.Commit) bool { return c.File.String() == poison })
+	}}
+	sum, lines := s.bring(t, c)
+	if sum.Imported != files-1 || sum.Refused != 1 || !strings.Contains(lines["noarch/"+poison].Why, "the database does not take it") {
+		t.Errorf("%+v, %+v", sum, lines[poison])
+	}
+	if got := s.entries(t, "main", "noarch"); len(got) != files-1 {
+		t.Errorf("%d files are listed", len(got))
 	}
 }

@@ -112,6 +112,8 @@ func (j *job) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(j.wanted)
@@ -121,7 +123,7 @@ func (j *job) run(ctx context.Context) error {
 		defer close(j.ready)
 		return j.fetchAll(ctx)
 	})
-	group.Go(func() error { return j.commitAll(ctx) })
+	group.Go(func() error { return j.commitAll(ctx, stop) })
 	return group.Wait()
 }
 
