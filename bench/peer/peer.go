@@ -29,7 +29,7 @@ func Run(ctx context.Context, dir string, env []string, program string, args ...
 	if err = cmd.Start(); err == nil {
 		go func() { most <- watch(cmd.Process.Pid, done) }()
 		err = cmd.Wait()
-		u = Usage{Wall: time.Since(begin), CPU: CPU(cmd)}
+		u = Usage{Wall: time.Since(begin), CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 		close(done)
 		u.PeakRSS = <-most
 	}
@@ -37,11 +37,6 @@ func Run(ctx context.Context, dir string, env []string, program string, args ...
 		return nil, Usage{}, fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, tail(said.String()))
 	}
 	return out.Bytes(), u, nil
-}
-
-// CPU is how long all processors worked for a command that has ended.
-func CPU(cmd *exec.Cmd) time.Duration {
-	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
 // tail is the end of a long text, where programs say what went wrong.

@@ -103,8 +103,7 @@ func (b *bench) empty(ctx context.Context, data, db string) (home, error) {
 	if err := c.create(ctx); err != nil {
 		return home{}, err
 	}
-	_, err = s.stop()
-	return h, err
+	return h, s.stop()
 }
 
 // fill puts every package of a folder into the channel of a home that nobody serves, and returns what the program

@@ -53,9 +53,8 @@ type server struct {
 	url   string
 	ready time.Duration
 
-	cmd   *exec.Cmd
-	begin time.Time
-	said  *os.File
+	cmd  *exec.Cmd
+	said *os.File
 }
 
 // serve starts a server and waits until it says that it serves.
@@ -72,14 +71,14 @@ func (b *bench) serve(ctx context.Context, h home) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.begin = time.Now()
+	begin := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if url, ok := strings.CutPrefix(lines.Text(), "Sluice serves "); ok {
-			s.url, s.ready = url, time.Since(s.begin)
+			s.url, s.ready = url, time.Since(begin)
 			go func() { _, _ = io.Copy(io.Discard, out) }() // until the program ends
 			return s, nil
 		}
@@ -89,20 +88,16 @@ func (b *bench) serve(ctx context.Context, h home) (*server, error) {
 	return nil, fmt.Errorf("sluice serve ended: %w\n%s", errors.Join(err, ctx.Err()), said)
 }
 
-// stop ends it as an operator does and returns what it took.
-func (s *server) stop() (peer.Usage, error) {
-	_, most, err := peer.Resident(s.cmd.Process.Pid)
-	if err != nil {
-		return peer.Usage{}, err
-	}
+// stop ends it as an operator does.
+func (s *server) stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return peer.Usage{}, err
+		return err
 	}
 	if err := s.cmd.Wait(); err != nil {
 		said, _ := os.ReadFile(s.said.Name())
-		return peer.Usage{}, fmt.Errorf("sluice serve: %w\n%s", err, said)
+		return fmt.Errorf("sluice serve: %w\n%s", err, said)
 	}
-	return peer.Usage{Wall: time.Since(s.begin), CPU: peer.CPU(s.cmd), PeakRSS: most}, s.said.Close()
+	return s.said.Close()
 }
 
 // kill ends it at once, unless it has ended. It is for the way out of a row.

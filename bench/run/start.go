@@ -33,7 +33,7 @@ func measureStart(ctx context.Context, b *bench) ([]Line, error) {
 		}
 		read = append(read, time.Since(begin).Seconds())
 		c.close()
-		if _, err := s.stop(); err != nil {
+		if err := s.stop(); err != nil {
 			return nil, err
 		}
 	}
