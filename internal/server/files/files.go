@@ -50,6 +50,7 @@ type Files struct {
 	HTTPS bool
 
 	buffers buffers
+	small   bodies
 }
 
 // ServeHTTP answers GET and HEAD; any other method meets a path that is not there, because clients send a
@@ -166,6 +167,9 @@ func (f *Files) artifact(w http.ResponseWriter, r *http.Request, ch channel.Chan
 		c.notModified(w)
 		return nil
 	}
+	if body, ok := f.small.get(at.SHA256); ok {
+		return c.sendBytes(w, r, body)
+	}
 	body, size, err := f.Blobs.Open(r.Context(), at.SHA256)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && size != at.Size {
 		return fmt.Errorf("the bytes of %s/%s/%s are missing from the store (%d of %d): %w", ch.Name, t.subdir, t.file, size, at.Size, err)
@@ -173,7 +177,15 @@ func (f *Files) artifact(w http.ResponseWriter, r *http.Request, ch channel.Chan
 		return err
 	}
 	defer func() { _ = body.Close() }() // it was only read
-	return c.sendFile(w, r, body, size)
+	if size > smallBody {
+		return c.sendFile(w, r, body, size)
+	}
+	whole, err := readAll(body, size)
+	if err != nil {
+		return err
+	}
+	f.small.keep(at.SHA256, whole)
+	return c.sendBytes(w, r, whole)
 }
 
 // etag is the validator of what is named by its hash, another one at every address.

@@ -20,6 +20,10 @@ func (g *Gate) log(r *http.Request, seen *request, out *writer, start time.Time)
 	if out.status >= 500 {
 		level = slog.LevelError
 	}
+	ctx := context.WithoutCancel(r.Context())
+	if !g.Log.Enabled(ctx, level) {
+		return // the line costs more than a small answer
+	}
 	if out.aborted {
 		Note(r.Context(), slog.Bool("aborted", true)) // the status may have been sent, the whole answer was not
 	}
@@ -31,7 +35,7 @@ func (g *Gate) log(r *http.Request, seen *request, out *writer, start time.Time)
 		slog.Duration("took", time.Since(start)), slog.String("remote", seen.remote),
 		slog.String("agent", fault.OneLine(token.Scrub(r.UserAgent()), 120)),
 	}, seen.notes...)
-	g.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "answered", attrs...)
+	g.Log.LogAttrs(ctx, level, "answered", attrs...)
 }
 
 // Redact makes a path fit to be logged: what follows a segment "t" (a token in the path, of whatever
