@@ -3,7 +3,6 @@ package test
 import (
 	"bytes"
 	"encoding/json"
-	"iter"
 	"maps"
 	"slices"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"sluice/internal/conda"
 	"sluice/internal/conda/artifact"
 	"sluice/internal/conda/build"
-	"sluice/internal/conda/repodata"
 	"sluice/test/clients"
 )
 
@@ -23,14 +21,17 @@ func TestChannelDataAsOthersWriteIt(t *testing.T) {
 	all := slices.Concat(ordinary(t), odd(t), told(t))
 	var got struct{ ChannelData any }
 	clients.NewUser(t).Drive(t, "reference.py", "--by", "conda-index", folderOf(t, all)).Into(t, &got)
-	var ours any
-	if err := json.Unmarshal(channelData(t, all), &ours); err != nil {
-		t.Fatal(err)
-	}
-	wantDifferences(t, differences("", got.ChannelData, ours), []difference{
-		{`^/packages/told/timestamp: 1600000000 → 1700000000$`, "CEP 38: the latest of all records; theirs is that of the record which it read last"},
-		{`^/packages/told/text_prefix: false → true$`, "CEP 38: what any artifact has; theirs looks only at the newest of each version"},
-		{`^/packages/antique/(post_link|text_prefix): false → true$`, "packages without a paths.json tell it in files and has_prefix"},
+	both(t, func(t *testing.T, w *world) {
+		w.fill(t, w.forge, all...)
+		var ours any
+		if err := json.Unmarshal(w.must(t, "/forge/channeldata.json"), &ours); err != nil {
+			t.Fatal(err)
+		}
+		wantDifferences(t, differences("", got.ChannelData, ours), []difference{
+			{`^/packages/told/timestamp: 1600000000 → 1700000000$`, "CEP 38: the latest of all records; theirs is that of the record which it read last"},
+			{`^/packages/told/text_prefix: false → true$`, "CEP 38: what any artifact has; theirs looks only at the newest of each version"},
+			{`^/packages/antique/(post_link|text_prefix): false → true$`, "packages without a paths.json tell it in files and has_prefix"},
+		})
 	})
 }
 
@@ -69,37 +70,6 @@ func told(t *testing.T) []parcel {
 	return []parcel{
 		pack(t, first, conda.ExtTarBz2), pack(t, rebuilt, conda.ExtConda), pack(t, second, conda.ExtConda), pack(t, antique, conda.ExtTarBz2),
 	}
-}
-
-// channelData is our channeldata.json of the packages.
-func channelData(t *testing.T, parcels []parcel) []byte {
-	t.Helper()
-	names, subdirs := map[string][]repodata.ChannelArtifact{}, map[string]conda.Subdir{}
-	for _, p := range parcels {
-		pkg := readParcel(t, p)
-		r := pkg.Record
-		subdirs[r.Subdir.String()] = r.Subdir
-		names[r.Name] = append(names[r.Name], repodata.ChannelArtifact{
-			Version: r.Version, BuildNumber: r.BuildNumber, TimestampMS: r.TimestampMS, Subdir: r.Subdir, License: r.License,
-			Traits: pkg.Traits, RunExports: pkg.RunExports, About: pkg.About,
-		})
-	}
-	var members iter.Seq2[[]byte, error] = func(yield func([]byte, error) bool) {
-		for _, name := range slices.Sorted(maps.Keys(names)) {
-			if !yield(repodata.ChannelDataMember(name, names[name]), nil) {
-				return
-			}
-		}
-	}
-	var list []conda.Subdir
-	for _, name := range slices.Sorted(maps.Keys(subdirs)) {
-		list = append(list, subdirs[name])
-	}
-	var b bytes.Buffer
-	if err := repodata.WriteChannelData(&b, members, list); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }
 
 // readParcel reads a package as an upload does.
