@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -23,44 +25,94 @@ import (
 	"sluice/test/clients"
 )
 
-// TestIndexAsOthersWriteIt holds our index files against those that rattler's indexer and conda-index write for the
-// same packages, field by field. Every difference must be one that we mean.
+// manyBuilds is how many builds the most popular name has.
+var manyBuilds = flag.Int("builds", 150, "builds of one name in the comparison with other indexers; some names of large channels have 5000")
+
+// TestIndexAsOthersWriteIt holds all that we serve of a channel against what rattler's indexer and conda-index write
+// for the same packages and corrections, field by field. Every difference must be one that we mean, and stand in the
+// manual.
 func TestIndexAsOthersWriteIt(t *testing.T) {
 	t.Parallel()
+	k := every(t, *manyBuilds)
+	theirs := map[string]map[string]any{}
+	for _, by := range []string{"rattler", "conda-index"} {
+		for label, parcels := range map[string][]parcel{"main": k.main, "dev": k.dev} {
+			if by == "rattler" { // it indexes nothing at all of a folder with one of these
+				parcels = slices.DeleteFunc(slices.Clone(parcels), func(p parcel) bool { return strings.HasPrefix(p.file, "exportslist-") })
+			}
+			var got map[string]any
+			clients.NewUser(t).Drive(t, "reference.py", "--by", by, "--patches", k.patches.file, folderOf(t, parcels)).Into(t, &got)
+			delete(got, "ok")
+			theirs[by+" "+label] = got
+		}
+	}
 	both(t, func(t *testing.T, w *world) {
-		all := slices.Concat(ordinary(t), odd(t))
-		w.fill(t, w.forge, all...)
-		ours := map[string]any{"noarch": w.contents(t, "noarch"), "linux-64": w.contents(t, "linux-64")}
+		k.publish(t, w)
+		ours := map[string]any{
+			"main": w.channel(t, "/forge", "noarch", "linux-64"),
+			"dev":  w.channel(t, "/forge/label/dev", "noarch"),
+		}
 		for _, by := range []struct {
 			name  string
 			means []difference
 		}{{"rattler", unlikeRattler}, {"conda-index", unlikeCondaIndex}} {
 			t.Run(by.name, func(t *testing.T) {
-				var got struct{ Subdirs map[string]any }
-				clients.NewUser(t).Drive(t, "reference.py", "--by", by.name, folderOf(t, all)).Into(t, &got)
-				wantDifferences(t, differences("", got.Subdirs, ours), by.means)
+				lines := differences("/main", theirs[by.name+" main"], ours["main"])
+				lines = append(lines, differences("/dev", theirs[by.name+" dev"], ours["dev"])...)
+				wantDifferences(t, lines, by.means)
 			})
 		}
 		for _, via := range []string{"shards", "zst", "json"} {
-			t.Run("read via "+via, func(t *testing.T) { w.wantAllRead(t, via, all) })
+			t.Run("read via "+via, func(t *testing.T) { w.wantAllRead(t, via, k.main, "gone-1.0-0.conda", "withdrawn-1.1-1.conda") })
 		}
 	})
 }
 
-// wantAllRead makes sure that rattler reads every record, for one that it cannot read spoils those beside it.
-func (w *world) wantAllRead(t *testing.T, via string, all []parcel) {
+// channel is everything that we serve at an address of a channel, in the form that the driver reference.py has.
+func (w *world) channel(t *testing.T, base string, subdirs ...string) map[string]any {
+	t.Helper()
+	found := map[string]any{}
+	for _, d := range subdirs {
+		found[d] = w.contents(t, base, d)
+	}
+	return map[string]any{
+		"subdirs": found, "channeldata": w.json(t, base+"/channeldata.json"), "notices": w.json(t, base+"/notices.json"),
+	}
+}
+
+// json fetches a file of JSON.
+func (w *world) json(t *testing.T, path string) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(w.must(t, path), &v); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return v
+}
+
+// wantAllRead makes sure that rattler reads every record, for one that it cannot read spoils those beside it, and hears
+// of those that are removed.
+func (w *world) wantAllRead(t *testing.T, via string, all []parcel, removed ...string) {
 	t.Helper()
 	args := []string{"query", "--channel", w.channelURL(w.forge), "--via", via}
 	want := map[string]bool{}
 	for _, p := range all {
 		args = append(args, "--spec", nameOf(t, p.file))
-		want[stem(p.file)] = true
+		if !slices.Contains(removed, p.file) {
+			want[stem(p.file)] = true
+		}
 	}
-	var got struct{ Records map[string]record }
+	var got struct {
+		Records map[string]record
+		Removed map[string]string
+	}
 	clients.NewUser(t).Drive(t, "read.py", args...).Into(t, &got)
 	seen := map[string]bool{}
 	for _, r := range got.Records {
 		seen[stem(r.FileName)] = true
+	}
+	if told := len(got.Removed); told != len(removed) && via == "shards" { // elsewhere it looks at no removed files
+		t.Errorf("told of %d removed files, want %q: %v", told, removed, got.Removed)
 	}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("published (-), read (+):\n%s", diff)
@@ -72,56 +124,126 @@ func stem(file string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(file, conda.ExtConda), conda.ExtTarBz2)
 }
 
-// difference is one that we mean: lines of the form "path: theirs → ours" that it covers, and why.
-type difference struct{ line, why string }
+// difference is one that we mean: patterns of lines "path: theirs → ours" that it covers, and why. The table in
+// docs/format.md has a row for each why.
+type difference struct {
+	why   string
+	lines []string
+}
 
 // everywhere differs from both indexers.
 var everywhere = []difference{
-	{`/indexed_timestamp: .* → \d{13}$`, "CEP 47: the moment when we listed the file first; theirs is when the folder was indexed, or what the package claims"},
-	{`/shard_index/info/(base_url: "" → "\./"$|created_at: )`, "the spelling that every client resolves alike; the moment of the generation"},
-	{`/shard_index/shards/[^/]+: `, "hashes of shards that differ in what stands here"},
-	{`/oldgeneric-1\.0-0\.tar\.bz2/noarch: true → "generic"$`, "old spelling; a bare true is not in CEP 36"},
-	{`/oldgeneric-1\.0-0\.tar\.bz2/timestamp: 1500000000 → 1500000000000$`, "milliseconds always"},
+	{whenListed, []string{`/indexed_timestamp: .* → \d{13}$`}},
+	{"every client resolves relative addresses alike; the time is that of the generation, the same on every server", []string{
+		`/shard_index/info/base_url: "" → "\./"$`, `/shard_index/info/created_at: `,
+	}},
+	{"a shard is named by its hash, and differs where a record does", []string{`/shard_index/shards/[^/]+: `}},
+	{"`true` is the old spelling, and in no schema (CEP 36)", []string{`/oldgeneric-1\.0-0\.tar\.bz2/noarch: true → "generic"$`}},
+	{"milliseconds always, lest clients guess", []string{`/oldgeneric-1\.0-0\.tar\.bz2/timestamp: 1500000000 → 1500000000000$`}},
+	{"a 404 for each read would fill clients' logs (CEP 6)", []string{`^/(main|dev)/notices: absent → {"notices":\[\]}$`}},
+	{needsV3, []string{`/repodata/packages/optional-1\.0-0\.tar\.bz2: {.* → absent$`, `/shards/optional/packages/optional-1\.0-0\.tar\.bz2: {.* → absent$`, `/shards/optional/v3: absent → `}},
 }
 
+// Reasons that cover what either indexer does in its own way.
+const (
+	whenListed = "the moment in which this label first listed the file, by the server's clock, kept for ever (CEP 47)"
+	needsV3    = "records whose conditions, extras or flags older clients cannot read are for readers of revision 3 alone, all others for everybody (CEP 48)"
+	yanked     = "what is yanked is for no solver; its name stays, and its bytes (CEP 36)"
+	asInFlat   = "written always, so that a reader need not tell absent from empty"
+	verbatim   = "what the package says, byte for byte"
+)
+
 var unlikeRattler = slices.Concat(everywhere, []difference{
-	{`^/[^/]+/repodata/v3: {} → absent$`, "CEP 48: only with a record that needs it"},
-	{`^/[^/]+/repodata/removed: absent → \[\]$`, "CEP 36 has it always"},
-	{`^/[^/]+/run_exports: null → {`, "rattler writes no run_exports.json"},
-	{`/repodata/packages\.conda/.*/run_exports: {.*} → absent$`, "CEP 21: in shards only, run_exports.json has them for the rest"},
-	{`/shards/.*/run_exports: absent → {`, "CEP 21: always, for absent means unknown; rattler has them of .conda files alone"},
-	{`/shard_index/version: absent → 1$`, "CEP 16 has it"},
-	{`/full-.*/depends: \["_libgcc_mutex ==0\.1 main",.*→ \["_libgcc_mutex 0\.1 main",`, "what the package says, byte for byte"},
-	{`/(boastful|assembled).*/(arch|platform): .* → absent$`, "CEP 16: redundant"},
+	{asInFlat, []string{`/repodata/removed: absent → \[\]$`, `/shards/(conditional|declared)/v3/tar\.bz2: absent → {}$`}},
+	{needsV3, []string{
+		`^/(main|dev)/subdirs/noarch/repodata/v3: {} → absent$`, `/repodata/v3/tar\.bz2: absent → {"optional-1\.0-0"`, `/info/repodata_revisions/v3/n_packages: 2 → 3$`,
+	}},
+	{"CEP 16 has it", []string{`/shard_index/version: absent → 1$`}},
+	{"they would have to be read from all records", []string{`/info/repodata_revisions/v3/(newest|oldest): \d+ → absent$`}},
+	{"CEP 12; builders ask for it", []string{`/run_exports: null → {"info"`}},
+	{"CEP 38; web sites read it", []string{`^/(main|dev)/channeldata: null → {"channeldata_version":1`}},
+	{"flat files have them in run_exports.json (CEP 12), shards in each record (CEP 21), where absent means unknown", []string{
+		`/repodata/packages\.conda/.*/run_exports: {.*} → absent$`, `/shards/.*/run_exports: absent → {`,
+	}},
+	{"a list is the old spelling of `weak` (CEP 34)", []string{`/repodata/packages\.conda/exportslist-1\.0-0\.conda: absent → {`, `/shards/exportslist: absent → {.*"run_exports":{"weak":\["exportslist >=1"\]}`}},
+	{yanked, []string{`/repodata/packages\.conda/(gone-1\.0-0|withdrawn-1\.1-1)\.conda: {.*} → absent$`, `/shards/(gone|withdrawn)/packages\.conda/[^/]*: {.*} → absent$`}},
+	{verbatim, []string{`/full-.*/depends: \["_libgcc_mutex ==0\.1 main",.*→ \["_libgcc_mutex 0\.1 main",`, `/declared-1\.0-0/depends: \["full\[extras=\[all\]\]"\] → \["full\[extras=\[\\"all\\"\]\]"\]$`}},
+	{"the subdir says it already (CEP 16)", []string{`/(boastful|assembled).*/(arch|platform): .* → absent$`}},
 })
 
 var unlikeCondaIndex = slices.Concat(everywhere, []difference{
-	{`/shard_index/info/shards_base_url: "" → "\./shards/"$`, "shards lie in a folder of their own"},
-	{`^/[^/]+/shards/[^/]+/removed: absent → \[\]$`, "as in repodata.json"},
-	{`/oldgeneric-1\.0-0\.tar\.bz2/depends: absent → \[\]$`, "CEP 36 requires it"},
-	{`/(oldgeneric|tracked)-1\.0-0\.tar\.bz2/(license|features): null → absent$`, "null is in no field's type"},
-	{`/tracked-1\.0-0\.tar\.bz2/track_features: \["a","b"\] → "a b"$`, "one spelling of lists of features"},
-	{`/trackedtoo-1\.0-0\.tar\.bz2/track_features: "a,b c" → "a b c"$`, "one spelling of lists of features"},
-	{`/boastful-1\.0-0\.conda/(channel|fn|url): .* → absent$`, "the package claims what only an index can know"},
-	{`/purled-1\.0-0\.conda/purls: \["pkg:pypi/b@1","pkg:pypi/a@1"\] → \["pkg:pypi/a@1","pkg:pypi/b@1"\]$`, "sorted, as rattler has it"},
-	{`/purled-1\.0-0\.conda/unknown: {"a":1} → absent$`, "nobody knows what it would mean"},
+	{"shards lie in a folder of their own", []string{`/shard_index/info/shards_base_url: "" → "\./shards/"$`}},
+	{asInFlat, []string{`/shards/[^/]+/removed: absent → \[\]$`}},
+	{needsV3, []string{
+		`/info/repodata_revisions: absent → {"v3":{"n_packages":3}}$`, `/repodata/v3: absent → {"conda":{"conditional-2\.0-0":`,
+		`/repodata/packages\.conda/(conditional-2|declared-1)\.0-0\.conda: {.* → absent$`, `/shards/(conditional|declared)/packages\.conda/.*: {.* → absent$`,
+		`/shards/(conditional|declared)/v3: absent → {"conda":{`,
+	}},
+	{yanked, []string{`/run_exports/packages\.conda/(gone-1\.0-0|withdrawn-1\.1-1)\.conda: {"run_exports":{}} → absent$`}},
+	{"a list is the old spelling of `weak` (CEP 34)", []string{`/run_exports(/1\.0)?: \["exportslist >=1"\] → {"weak":\["exportslist >=1"\]}$`}},
+	{"only the lists that clients know, and of those only what they hold", []string{`/run_exports(/1\.0)?/(weak: \[\]|schema_version: 2) → absent$`}},
+	{"CEP 36 requires it", []string{`/oldgeneric-1\.0-0\.tar\.bz2/depends: absent → \[\]$`}},
+	{"null is in no field's type", []string{`/(oldgeneric|tracked)-1\.0-0\.tar\.bz2/(license|features): null → absent$`}},
+	{"one spelling of lists of features", []string{
+		`/tracked-1\.0-0\.tar\.bz2/track_features: \["a","b"\] → "a b"$`, `/trackedtoo-1\.0-0\.tar\.bz2/track_features: "a,b c" → "a b c"$`,
+	}},
+	{"the package claims what only an index can know", []string{`/boastful-1\.0-0\.conda/(channel|fn|url): .* → absent$`}},
+	{"sorted, as rattler has it", []string{`/purled-1\.0-0\.conda/purls: \["pkg:pypi/b@1","pkg:pypi/a@1"\] → \["pkg:pypi/a@1","pkg:pypi/b@1"\]$`}},
+	{"nobody knows what it would mean", []string{`/purled-1\.0-0\.conda/unknown: {"a":1} → absent$`}},
+	{"the latest of all records (CEP 38)", []string{`/channeldata/packages/(told|popular)/timestamp: \d+ → \d+$`}},
+	{"what any artifact has (CEP 38), and packages without a paths.json tell it in files and has_prefix", []string{
+		`/channeldata/packages/told/text_prefix: false → true$`, `/channeldata/packages/antique/(post_link|text_prefix): false → true$`,
+	}},
 })
+
+// TestTheManualTellsWhatDiffers holds the table of docs/format.md to these.
+func TestTheManualTellsWhatDiffers(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/format.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(page), "## Where the index differs from other indexers, and why")
+	if !ok {
+		t.Fatal("docs/format.md has no such section")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	told, means := map[string]bool{}, map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\|.*\| ([^|]+) \|$`).FindAllStringSubmatch(section, -1) {
+		told[m[1]] = true
+	}
+	delete(told, "why")
+	for _, d := range slices.Concat(unlikeRattler, unlikeCondaIndex) {
+		means[d.why] = true
+	}
+	if diff := cmp.Diff(means, told); diff != "" {
+		t.Errorf("differs by the tests (-), by the manual (+):\n%s", diff)
+	}
+}
 
 // wantDifferences makes sure that each difference is meant, and that each that is meant is there.
 func wantDifferences(t *testing.T, got []string, means []difference) {
 	t.Helper()
-	found := make([]bool, len(means))
-	for _, line := range got {
-		at := slices.IndexFunc(means, func(d difference) bool { return regexp.MustCompile(d.line).MatchString(line) })
-		if at < 0 {
-			t.Errorf("theirs → ours: %.600s", line)
-			continue
+	found := map[string]bool{}
+	for _, d := range means {
+		for _, pattern := range d.lines {
+			found[pattern] = false
 		}
-		found[at] = true
 	}
-	for i, d := range means {
-		if !found[i] {
-			t.Errorf("nothing differs in %s (%s) any more", d.line, d.why)
+	for _, line := range got {
+		meant := false
+		for pattern := range found {
+			if regexp.MustCompile(pattern).MatchString(line) {
+				meant, found[pattern] = true, true
+			}
+		}
+		if !meant {
+			t.Errorf("theirs → ours: %.600s", line)
+		}
+	}
+	for _, pattern := range slices.Sorted(maps.Keys(found)) {
+		if !found[pattern] {
+			t.Errorf("nothing differs in %s any more", pattern)
 		}
 	}
 }
@@ -241,16 +363,15 @@ func odd(t *testing.T) []parcel {
 }
 
 // contents reads all index files of a subdir, in the form that the driver reference.py has.
-func (w *world) contents(t *testing.T, subdir string) map[string]any {
+func (w *world) contents(t *testing.T, channel, subdir string) map[string]any {
 	t.Helper()
-	base := "/forge/" + subdir + "/"
+	base := channel + "/" + subdir + "/"
 	found := map[string]any{}
 	for _, name := range []string{"repodata", "run_exports"} {
-		var v any
-		if err := json.Unmarshal(w.must(t, base+name+".json"), &v); err != nil {
-			t.Fatalf("%s.json: %v", name, err)
+		found[name] = w.json(t, base+name+".json")
+		if plain, packed := w.must(t, base+name+".json"), inflate(t, w.must(t, base+name+".json.zst")); !bytes.Equal(plain, packed) {
+			t.Errorf("%s%s.json is not what its .zst holds", base, name)
 		}
-		found[name] = v
 	}
 	index := unpack(t, w.must(t, base+"repodata_shards.msgpack.zst"))
 	shards := map[string]any{}
@@ -271,16 +392,26 @@ func (w *world) must(t *testing.T, path string) []byte {
 	return []byte(body)
 }
 
-// unpack decodes zstd and msgpack into the types of JSON, with bytes as hex.
-func unpack(t *testing.T, packed []byte) map[string]any {
+// inflate decodes zstd.
+func inflate(t *testing.T, packed []byte) []byte {
 	t.Helper()
 	decoder, err := zstd.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer decoder.Close()
+	plain, err := io.ReadAll(decoder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
+}
+
+// unpack decodes zstd and msgpack into the types of JSON, with bytes as hex.
+func unpack(t *testing.T, packed []byte) map[string]any {
+	t.Helper()
 	var v map[string]any
-	if err := msgpack.NewDecoder(decoder).Decode(&v); err != nil {
+	if err := msgpack.Unmarshal(inflate(t, packed), &v); err != nil {
 		t.Fatal(err)
 	}
 	plain, err := json.Marshal(withHex(v))

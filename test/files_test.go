@@ -219,7 +219,7 @@ func TestEmptyChannel(t *testing.T) {
 		for _, subdir := range []string{"noarch", "linux-64", "linux-aarch64", "osx-arm64", "win-64", "emscripten-wasm32", "zos-z"} {
 			none := map[string]any{}
 			want := map[string]any{"info": map[string]any{"subdir": subdir}, "packages": none, "packages.conda": none, "removed": []any{}, "repodata_version": 1.0}
-			got := w.contents(t, subdir)
+			got := w.contents(t, "/forge", subdir)
 			if diff := cmp.Diff(want, got["repodata"]); diff != "" || len(got["shards"].(map[string]any)) != 0 {
 				t.Errorf("%s has shards %v, repodata.json is: want (-), got (+)\n%s", subdir, got["shards"], diff)
 			}

@@ -242,7 +242,7 @@ func (v *vault) everyFile(t *testing.T) {
 func filesOf(t *testing.T, w *world, ch channel.Channel, token string, packages ...string) []string {
 	t.Helper()
 	base := "/" + ch.Name.String() + "/"
-	paths := []string{base + "notices.json"}
+	paths := []string{base + "notices.json", base + "channeldata.json"}
 	for _, file := range append([]string{
 		"repodata.json", "repodata.json.zst", "repodata_shards.msgpack.zst", "run_exports.json", "run_exports.json.zst",
 	}, packages...) {

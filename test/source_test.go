@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/internal/conda"
+	"sluice/internal/conda/artifact"
 	"sluice/internal/conda/repodata"
 	"sluice/test/clients"
 )
@@ -64,4 +66,20 @@ func wantOwn(t *testing.T, by, subdir string, text []byte, own map[string]conda.
 			}
 		}
 	}
+}
+
+// readParcel reads a package as an upload does.
+func readParcel(t *testing.T, p parcel) *artifact.Package {
+	t.Helper()
+	f, err := conda.ParseFilename(p.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lim := artifact.DefaultLimits()
+	lim.Now = time.Now()
+	pkg, err := artifact.Read(t.Context(), bytes.NewReader(p.body), int64(len(p.body)), f, lim)
+	if err != nil {
+		t.Fatalf("%s: %v", p.file, err)
+	}
+	return pkg
 }

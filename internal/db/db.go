@@ -44,6 +44,8 @@ type DB struct {
 	// lockPublisher is forUpdate for a query that joins publisher p with its channel: uploads must not wait
 	// for the channel's row.
 	lockPublisher string
+	// skipLocked is forUpdate for rows that may as well be left to whoever is about to change them.
+	skipLocked string
 	// forShare keeps others from changing what a decision rests on until the commit.
 	forShare string
 	// nameBlob is run by a transaction that is about to name a blob, doubtBlob by one that asks whether any
@@ -144,7 +146,7 @@ func OpenPostgres(ctx context.Context, dsn string, now func() time.Time) (*DB, e
 	pool.SetMaxIdleConns(maxConns)
 	pool.SetConnMaxIdleTime(connIdle)
 	db := &DB{
-		writer: pool, reader: pool, forUpdate: " FOR UPDATE", forShare: " FOR SHARE", lockPublisher: " FOR UPDATE OF p",
+		writer: pool, reader: pool, forUpdate: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED", forShare: " FOR SHARE", lockPublisher: " FOR UPDATE OF p",
 		nameBlob: `SELECT pg_advisory_xact_lock_shared($1)`, doubtBlob: `SELECT pg_advisory_xact_lock($1)`,
 		encoder: repodata.NewEncoder(), now: now,
 	}

@@ -2,7 +2,6 @@ package index
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"time"
@@ -62,6 +61,7 @@ type File struct {
 
 	index      *Index
 	key        bodyKey
+	blocks     repodata.Blocks
 	compressed bool
 }
 
@@ -78,14 +78,20 @@ func (x *Index) File(ctx context.Context, p Place, channelMade time.Time, n Name
 		return nil, err
 	}
 	return &File{
-		Generation: l.Generation, Layout: l.file, ETag: `"` + hex.EncodeToString(l.Chain[:8]) + "-" + string(n) + `"`,
-		index: x, key: bodyKey{p, n}, compressed: compressed,
+		Generation: l.Generation, Layout: l.file, ETag: etag(l.Generation, n),
+		index: x, key: bodyKey{p, n}, blocks: stored{x, l.file.ZstdSize() <= x.largest}, compressed: compressed,
 	}, nil
 }
 
-// Blocks implements repodata.Blocks for the file's own blocks.
-func (f *File) Blocks(ctx context.Context, numbers []int64) ([][]byte, error) {
-	return f.index.fetch(ctx, numbers, f.Layout.ZstdSize() <= f.index.largest)
+// stored are the blocks that the store has.
+type stored struct {
+	index *Index
+	keep  bool // in memory, once they are read
+}
+
+// Blocks implements repodata.Blocks.
+func (s stored) Blocks(ctx context.Context, numbers []int64) ([][]byte, error) {
+	return s.index.fetch(ctx, numbers, s.keep)
 }
 
 // Size is the number of bytes of the file.
@@ -100,9 +106,9 @@ func (f *File) Size() int64 {
 // database. A read fails when ctx ends, or when the file has been superseded for an hour.
 func (f *File) Open(ctx context.Context) io.ReadSeekCloser {
 	if f.compressed {
-		return f.Layout.Zstd(ctx, f)
+		return f.Layout.Zstd(ctx, f.blocks)
 	}
-	return f.Layout.Raw(ctx, f)
+	return f.Layout.Raw(ctx, f.blocks)
 }
 
 // small is the size up to which files are kept whole, in bytes: joining their blocks would cost more than sending them.

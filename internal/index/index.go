@@ -152,6 +152,14 @@ type Store interface {
 	Blocks(ctx context.Context, numbers []int64) ([][]byte, error)
 	// Shard returns the bytes of a shard, current or superseded; fault.NotFound when there is none.
 	Shard(ctx context.Context, p Place, sha256 [32]byte) ([]byte, error)
+	// Generations returns the newest state of each subdir of a label of which something is stored, in order of subdirs.
+	Generations(ctx context.Context, l Label) ([]Generation, error)
+	// FreshenChannelData makes anew some members of channeldata.json whose names have changed, in a transaction that
+	// holds up uploads for no longer than a large one of them does. More says that there are others.
+	FreshenChannelData(ctx context.Context, l Label) (more bool, err error)
+	// ChannelData hands over every member of channeldata.json in order of the names, each once, as one unchanging state
+	// has them, and returns what else that state says. The members are good until take returns.
+	ChannelData(ctx context.Context, l Label, take func(member []byte)) (Summary, error)
 }
 
 // Index serves the files of generations. Its methods may be called by many goroutines.
@@ -161,11 +169,14 @@ type Index struct {
 	blocks *shelf[int64, []byte]
 	bodies *shelf[bodyKey, body]
 	shards *shelf[shardKey, []byte]
+	labels *shelf[Label, *channelData]
 	// largest is the size of the largest file whose blocks are kept: a larger one would drive out all others and
 	// then itself.
 	largest int64
 	// loads lets readers who want the same at once read it once.
 	loads singleflight.Group
+	// building is full while a channeldata.json is being made: one at a time, since each takes what it takes.
+	building chan struct{}
 }
 
 // New makes an index that keeps at most memory bytes for the next reader.
@@ -173,7 +184,8 @@ func New(store Store, memory int64) *Index {
 	c := newCache(memory)
 	return &Index{
 		store: store, layers: newShelf[layerKey, *layer](c), blocks: newShelf[int64, []byte](c),
-		bodies: newShelf[bodyKey, body](c), shards: newShelf[shardKey, []byte](c), largest: memory / 4 * 3,
+		bodies: newShelf[bodyKey, body](c), shards: newShelf[shardKey, []byte](c), labels: newShelf[Label, *channelData](c),
+		largest: memory / 4 * 3, building: make(chan struct{}, 1),
 	}
 }
 
@@ -181,10 +193,10 @@ func New(store Store, memory int64) *Index {
 const loadTime = time.Minute
 
 // once runs read, whose answer everybody shares who asks for the same key meanwhile. So it does not end with the
-// request that happened to come first.
-func once[T any](ctx context.Context, x *Index, key string, read func(context.Context) (T, error)) (T, error) {
+// request that happened to come first, but within a time of its own.
+func once[T any](ctx context.Context, x *Index, key string, within time.Duration, read func(context.Context) (T, error)) (T, error) {
 	done := x.loads.DoChan(key, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 		defer cancel()
 		return read(ctx)
 	})
@@ -213,7 +225,7 @@ func (x *Index) Shard(ctx context.Context, p Place, sha256 [32]byte) ([]byte, er
 	if b, ok := x.shards.get(key); ok {
 		return b, nil
 	}
-	return once(ctx, x, fmt.Sprintf("shard %d/%s/%s/%x", p.ChannelID, p.Label, p.Subdir, sha256), func(ctx context.Context) ([]byte, error) {
+	return once(ctx, x, fmt.Sprintf("shard %d/%s/%s/%x", p.ChannelID, p.Label, p.Subdir, sha256), loadTime, func(ctx context.Context) ([]byte, error) {
 		b, err := x.store.Shard(ctx, p, sha256)
 		if err == nil {
 			x.shards.put(key, b, len(b))
@@ -232,7 +244,7 @@ func (x *Index) fetch(ctx context.Context, numbers []int64, keep bool) ([][]byte
 	for i, at := range missing {
 		wanted[i] = numbers[at]
 	}
-	read, err := once(ctx, x, fmt.Sprint("blocks ", wanted), func(ctx context.Context) ([][]byte, error) {
+	read, err := once(ctx, x, fmt.Sprint("blocks ", wanted), loadTime, func(ctx context.Context) ([][]byte, error) {
 		read, err := x.store.Blocks(ctx, wanted)
 		if err == nil && len(read) != len(wanted) {
 			err = errors.New("some are missing")

@@ -30,6 +30,8 @@ type memory struct {
 	encoder *repodata.Encoder
 	slow    time.Duration
 
+	described described
+
 	mu    sync.Mutex // guards what follows
 	read  int        // pieces
 	calls int        // of Pieces
@@ -337,7 +339,7 @@ func TestMemoryStaysWithinItsBound(t *testing.T) {
 	read := func() int {
 		before := m.bytes
 		content(t, x, p, RepodataZst)
-		if c := x.layers.cache; c.size > c.limit || len(x.blocks.at)+len(x.layers.at)+len(x.bodies.at)+len(x.shards.at) != c.byUse.Len() {
+		if c := x.layers.cache; c.size > c.limit || len(x.blocks.at)+len(x.layers.at)+len(x.bodies.at)+len(x.shards.at)+len(x.labels.at) != c.byUse.Len() {
 			t.Errorf("%d of %d bytes in %d things, %d of them blocks", c.size, c.limit, c.byUse.Len(), len(x.blocks.at))
 		}
 		return m.bytes - before

@@ -76,7 +76,7 @@ func (x *Index) layer(ctx context.Context, key layerKey, channelMade time.Time) 
 		return have, nil
 	}
 	p := key.place
-	return once(ctx, x, fmt.Sprintf("%d/%s/%s/%s/%x", p.ChannelID, p.Label, p.Subdir, key.file, g.Chain), func(ctx context.Context) (*layer, error) {
+	return once(ctx, x, fmt.Sprintf("%d/%s/%s/%s/%x", p.ChannelID, p.Label, p.Subdir, key.file, g.Chain), loadTime, func(ctx context.Context) (*layer, error) {
 		l, err := x.load(ctx, key, have)
 		if err != nil {
 			return nil, fmt.Errorf("pieces of generation %d: %w", g.Number, err)

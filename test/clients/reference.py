@@ -27,12 +27,12 @@ else:
     from backports import zstd
 
 
-async def by_rattler(folder):
+async def by_rattler(folder, patches):
     """rattler's own indexer, as `rattler-index fs` runs it."""
-    await rattler.index.index_fs(folder, write_zst=True, write_shards=True, force=True)
+    await rattler.index.index_fs(folder, repodata_patch=patches, write_zst=True, write_shards=True, force=True)
 
 
-async def by_conda_index(folder):
+async def by_conda_index(folder, patches):
     """conda-index, with everything switched on that a server of packages writes."""
     lend_conda()
     from conda_index.index import ChannelIndex
@@ -48,7 +48,7 @@ async def by_conda_index(folder):
         write_shards=True,
         write_current_repodata=False,
     )
-    index.index(patch_generator=None)
+    index.index(patch_generator=str(folder / "noarch" / patches) if patches else None)
     index.update_channeldata()
 
 
@@ -105,7 +105,7 @@ async def reference(args):
         only = shutil.ignore_patterns("*.json", "*.zst", "*.bz2.part", ".*", "bld", "test", "*.txt")
         shutil.copytree(args.folder, folder, ignore=only)
         (folder / "noarch").mkdir(exist_ok=True)
-        await {"rattler": by_rattler, "conda-index": by_conda_index}[args.by](folder)
+        await {"rattler": by_rattler, "conda-index": by_conda_index}[args.by](folder, args.patches)
         if args.keep:
             shutil.copytree(folder, args.keep, dirs_exist_ok=True)
         found = [p.parent for p in folder.glob("*/repodata.json")]
@@ -118,6 +118,7 @@ async def reference(args):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--by", default="rattler", choices=["rattler", "conda-index"])
+    parser.add_argument("--patches", metavar="FILE", help="package in noarch that holds patch_instructions.json of the subdirs")
     parser.add_argument("--keep", metavar="DIR", help="where to leave packages and index")
     parser.add_argument("folder")
     report.run(reference, parser.parse_args())

@@ -1,13 +1,9 @@
 package repodata
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
-	"io"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -129,30 +125,4 @@ func (n *nameJSON) set(t conda.Traits) {
 	n.Activates, n.Deactivates = t.Has(conda.Activates), t.Has(conda.Deactivates)
 	n.PreLinks, n.PostLinks, n.PreUnlinks = t.Has(conda.PreLinks), t.Has(conda.PostLinks), t.Has(conda.PreUnlinks)
 	n.BinaryPrefix, n.TextPrefix = t.Has(conda.BinaryPrefix), t.Has(conda.TextPrefix)
-}
-
-// WriteChannelData writes a channel's channeldata.json (CEP 38) from the members of ChannelDataMember, in the
-// memory of one. The members come in order of their names, each name once; the first error among them ends the
-// writing. subdirs are those of the channel, in order.
-func WriteChannelData(w io.Writer, members iter.Seq2[[]byte, error], subdirs []conda.Subdir) error {
-	bw := bufio.NewWriterSize(w, writeBuffer)
-	_, _ = bw.WriteString(`{"channeldata_version":1,"packages":{`) // Flush tells what went wrong
-	sep := ""
-	for m, err := range members {
-		if err != nil {
-			return fmt.Errorf("write channeldata.json: %w", err)
-		}
-		_, _ = bw.WriteString(sep)
-		_, _ = bw.Write(m)
-		sep = ","
-	}
-	names := make([]string, len(subdirs))
-	for i, d := range subdirs {
-		names[i] = d.String()
-	}
-	_, _ = bw.Write(append(appendJSONList([]byte(`},"subdirs":`), names), '}'))
-	if err := bw.Flush(); err != nil {
-		return fmt.Errorf("write channeldata.json: %w", err)
-	}
-	return nil
 }

@@ -1,8 +1,6 @@
 package repodata
 
 import (
-	"errors"
-	"iter"
 	"strings"
 	"testing"
 
@@ -34,39 +32,24 @@ func TestChannelDataMember(t *testing.T) {
 	}
 }
 
-func TestWriteChannelData(t *testing.T) {
+func TestChannelDataBytes(t *testing.T) {
 	t.Parallel()
-	members := func(ms ...string) iter.Seq2[[]byte, error] {
-		return func(yield func([]byte, error) bool) {
-			for _, m := range ms {
-				if m == "" && !yield(nil, errors.New("no more")) || m != "" && !yield([]byte(m), nil) {
-					return
-				}
-			}
-		}
-	}
+	m := newMaker()
 	for _, tt := range []struct {
-		members iter.Seq2[[]byte, error]
+		members []string
 		want    string
 	}{
-		{members(), `{"channeldata_version":1,"packages":{},"subdirs":["linux-64","noarch"]}`},
-		{members(`"a":{}`, `"b":{}`), `{"channeldata_version":1,"packages":{"a":{},"b":{}},"subdirs":["linux-64","noarch"]}`},
+		{nil, `{"channeldata_version":1,"packages":{},"subdirs":["linux-64","noarch"]}`},
+		{[]string{`"a":{}`, `"b":{}`}, `{"channeldata_version":1,"packages":{"a":{},"b":{}},"subdirs":["linux-64","noarch"]}`},
 	} {
+		var pieces []Piece
+		for _, member := range tt.members {
+			pieces = append(pieces, m.piece(",", []byte(member)))
+		}
 		var b strings.Builder
-		err := WriteChannelData(&b, tt.members, []conda.Subdir{subdir(t, "linux-64"), conda.Noarch()})
+		err := ChannelData(pieces, []conda.Subdir{subdir(t, "linux-64"), conda.Noarch()}).WriteRaw(t.Context(), &b, m)
 		if err != nil || b.String() != tt.want {
 			t.Errorf("= %s, %v; want %s", b.String(), err, tt.want)
 		}
 	}
-	if err := WriteChannelData(&strings.Builder{}, members(`"a":{}`, "", `"b":{}`), nil); err == nil || !strings.Contains(err.Error(), "no more") {
-		t.Errorf("an error among the members: %v", err)
-	}
-	if err := WriteChannelData(broken{}, members(`"a":{}`), nil); err == nil {
-		t.Error("a writer that fails was not told of")
-	}
 }
-
-// broken is a writer that takes nothing.
-type broken struct{}
-
-func (broken) Write([]byte) (int, error) { return 0, errors.New("broken") }

@@ -97,5 +97,17 @@ func ShardIndex(subdir conda.Subdir, createdAt time.Time, names Names) File {
 	return b.end(string(appendInt(appendStr(nil, "version"), 1)))
 }
 
+// ChannelData lays out a channel's channeldata.json (CEP 38) from the pieces of ChannelDataMember's members, in order of
+// their names. subdirs are those in which the channel lists something, in order.
+func ChannelData(pieces []Piece, subdirs []conda.Subdir) File {
+	names := make([]string, len(subdirs))
+	for i, d := range subdirs {
+		names[i] = d.String()
+	}
+	b := builder{sep: ","}
+	b.add(`{"channeldata_version":1,"packages":{`, pieces)
+	return b.end(string(appendJSONList([]byte(`},"subdirs":`), names)) + `}`)
+}
+
 // quoted is the subdir as a JSON string.
 func quoted(d conda.Subdir) string { return string(appendJSON(nil, d.String())) }

@@ -85,7 +85,7 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) error {
 	switch t.kind {
 	case notices:
 		return f.notices(w, r, ch)
-	case indexFile:
+	case indexFile, channelData:
 		return f.indexFile(w, r, ch, t)
 	case shard:
 		return f.shard(w, r, ch, t)
@@ -123,14 +123,22 @@ func (f *Files) notices(w http.ResponseWriter, r *http.Request, ch channel.Chann
 	return c.sendBytes(w, r, []byte(repodata.Notices))
 }
 
+// find returns the index file that is meant, as it is now.
+func (f *Files) find(ctx context.Context, ch channel.Channel, t target) (*index.File, error) {
+	if t.kind == channelData {
+		return f.Index.ChannelData(ctx, index.Label{ChannelID: ch.ID, Name: t.label}, ch.CreatedAt)
+	}
+	return f.Index.File(ctx, index.Place{ChannelID: ch.ID, Label: t.label, Subdir: t.subdir}, ch.CreatedAt, t.index)
+}
+
 func (f *Files) indexFile(w http.ResponseWriter, r *http.Request, ch channel.Channel, t target) error {
-	file, err := f.Index.File(r.Context(), index.Place{ChannelID: ch.ID, Label: t.label, Subdir: t.subdir}, ch.CreatedAt, t.index)
+	file, err := f.find(r.Context(), ch, t)
 	if err != nil {
 		return err
 	}
-	c := content{kind: typeZstd, cache: lifetime(ch, false), modified: file.CommittedAt, etag: file.ETag}
-	if strings.HasSuffix(string(t.index), ".json") {
-		c.kind = typeJSON
+	c := content{kind: typeJSON, cache: lifetime(ch, false), modified: file.CommittedAt, etag: file.ETag}
+	if strings.HasSuffix(string(t.index), ".zst") {
+		c.kind = typeZstd
 	}
 	if c.unchanged(r) {
 		c.notModified(w)

@@ -18,6 +18,8 @@ const (
 	top
 	// notices: notices.json of the channel.
 	notices
+	// channelData: channeldata.json of a label.
+	channelData
 	// indexFile: one of the index files of a subdir.
 	indexFile
 	// shard: a shard by its hash.
@@ -65,12 +67,24 @@ func parse(path string) target {
 	return t.tail(parts)
 }
 
-// tailLen is how many parts at the end of a label's path are not the label: notices.json, SUBDIR/FILE, or
+// beside is the kind of a file that lies beside the subdirs; nothing for any other name.
+func beside(name string) kind {
+	switch name {
+	case "notices.json":
+		return notices
+	case string(index.ChannelData):
+		return channelData
+	default:
+		return nothing
+	}
+}
+
+// tailLen is how many parts at the end of a label's path are not the label: a file beside the subdirs, SUBDIR/FILE, or
 // SUBDIR/shards/FILE.
 func tailLen(parts []string) int {
 	n := len(parts)
 	switch {
-	case parts[n-1] == "notices.json":
+	case beside(parts[n-1]) != nothing:
 		return 1
 	case n >= 3 && parts[n-2] == "shards":
 		return 3
@@ -80,12 +94,9 @@ func tailLen(parts []string) int {
 }
 
 func (t target) tail(parts []string) target {
-	if len(parts) == 1 && parts[0] == "notices.json" {
-		t.kind = notices
+	if len(parts) == 1 {
+		t.kind = beside(parts[0])
 		return t
-	}
-	if len(parts) < 2 {
-		return target{}
 	}
 	var err error
 	if t.subdir, err = conda.ParseSubdir(parts[0]); err != nil {
