@@ -115,6 +115,16 @@ func (b *batch) replace(ctx context.Context, c publish.Commit, old there) (publi
 	if err := b.show(ctx, c, old.id); err != nil {
 		return publish.Outcome{}, err
 	}
+	for _, l := range where {
+		if l.shown != shownRemoved {
+			continue
+		}
+		p, err := b.place(ctx, l.label, b.subdir)
+		if err != nil {
+			return publish.Outcome{}, err
+		}
+		p.touch(index.Removed, c.File.String()) // the old bytes were yanked, the new ones are not
+	}
 	b.recount[c.Record.Name] = true
 	c.Event.Facts["replaced_sha256"] = hexSum(old.sum)
 	b.events = append(b.events, c)
