@@ -79,6 +79,10 @@ microbench: $(STAMPS)/debian ## Go benchmarks, those that match BENCH=.
 load: ## packages of a gigabyte through the server, and the memory it takes: minutes, and 3 GB of disk
 	go test -count=1 -v -timeout 30m -run Large ./test/load -large
 
+.PHONY: soak
+soak: $(STAMPS)/debian ## random changes of a channel against a model, OPS=3000 of them on each database
+	go test -count=1 -v -timeout 60m -run Model ./internal/db -model.ops $(or $(OPS),3000)
+
 .PHONY: screenshots
 screenshots: setup ## the pages in a real browser, as pictures below test/out
 	go test -count=1 -run 'Browser' ./test/...

@@ -103,6 +103,10 @@ func (b *batch) replace(ctx context.Context, c publish.Commit, old there) (publi
 	if err := replaceArtifact(ctx, b.tx, old.id, c, uploadedAt(c, now)); err != nil {
 		return publish.Outcome{}, err
 	}
+	// Where the old bytes are taken out, the new ones were never listed: they must not come back with the old time.
+	if _, err := b.tx.ExecContext(ctx, `DELETE FROM record WHERE artifact_id = $1 AND taken_out = 1`, old.id); err != nil {
+		return publish.Outcome{}, fmt.Errorf("forget where a file was taken out: %w", err)
+	}
 	if !old.purged {
 		if err := doubt(ctx, b.tx, old.sum, now); err != nil {
 			return publish.Outcome{}, err
@@ -110,6 +114,16 @@ func (b *batch) replace(ctx context.Context, c publish.Commit, old there) (publi
 	}
 	if err := b.show(ctx, c, old.id); err != nil {
 		return publish.Outcome{}, err
+	}
+	for _, l := range where {
+		if l.shown != shownRemoved {
+			continue
+		}
+		p, err := b.place(ctx, l.label, b.subdir)
+		if err != nil {
+			return publish.Outcome{}, err
+		}
+		p.touch(index.Removed, c.File.String()) // the old bytes were yanked, the new ones are not
 	}
 	b.recount[c.Record.Name] = true
 	c.Event.Facts["replaced_sha256"] = hexSum(old.sum)

@@ -83,8 +83,11 @@ func (db *DB) beginCuration(ctx context.Context, tx *sql.Tx, ch channel.Channel,
 		}
 	}
 	k := &curation{change: c, by: e.Actor.Name, names: map[string]bool{}}
-	k.changes, err = db.open(ctx, tx, ch, subdirs, labels)
-	return k, err
+	if k.changes, err = db.open(ctx, tx, ch, subdirs, labels); err != nil {
+		return nil, err
+	}
+	k.now() // one time for all of them, before anything is listed
+	return k, nil
 }
 
 // subdirsOf reads where artifacts are, which never changes.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/internal/access"
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/channel"
@@ -238,6 +239,50 @@ func TestReplace(t *testing.T) {
 		}
 		if sums := must(f.Doubts(t.Context(), 10))(t); len(sums) != 1 || sums[0] != [32]byte{1} {
 			t.Errorf("doubts %x", sums)
+		}
+	})
+}
+
+// replaceable lets files of the channel be replaced.
+func (f *fixture) replaceable(t testing.TB) {
+	t.Helper()
+	on := true
+	f.channel = must((&channel.Channels{Store: f.DB, Now: f.clock.now}).Change(t.Context(), audit.Actor{}, f.channel, channel.Revision{Replaceable: &on}))(t)
+}
+
+// Other bytes are another file: they are not yanked because the old ones were, and were never where those were taken out.
+func TestReplacedIsNew(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		f.replaceable(t)
+		tide, rc := f.real(t, "noarch", "tide-1.0-0.conda", 1), label(t, "rc")
+		tide.do(t, curate.Change{Kind: curate.List, Label: rc})
+		old := f.flat(t, "rc", "noarch").PackagesConda["tide-1.0-0.conda"].IndexedMS
+		tide.do(t, curate.Change{Kind: curate.TakeOut, Label: rc})
+		tide.do(t, curate.Change{Kind: curate.Yank, Reason: "broken"})
+		c := f.commit(t, "noarch", "tide-1.0-0.conda", 2)
+		c.Force, c.RawIndex = true, []byte(`{"name":"tide","version":"1.0","build":"0","build_number":0,"subdir":"noarch"}`)
+		f.publish(t, c)
+		if got := f.flat(t, "main", "noarch"); len(got.Removed) != 0 || len(got.PackagesConda) != 1 {
+			t.Errorf("replaced: %+v", got)
+		}
+		tide.do(t, curate.Change{Kind: curate.List, Label: rc})
+		if now := f.flat(t, "rc", "noarch").PackagesConda["tide-1.0-0.conda"].IndexedMS; now <= old {
+			t.Errorf("listed in rc at %d, the old bytes at %d", now, old)
+		}
+	})
+}
+
+// The line of a name is as new as its newest file, however late an older one is imported.
+func TestImportOfAnOldFileIsNoNews(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		f.real(t, "noarch", "tide-1.0-0.conda", 1)
+		at := f.clock.now()
+		f.clock.advance(time.Hour)
+		c := f.commit(t, "noarch", "tide-0.9-0.conda", 2)
+		c.Right, c.Import = access.Right{}, &publish.Import{Source: "elsewhere", UploadedAt: at.Add(-time.Hour)}
+		f.publish(t, c)
+		if p := must(f.Packages(t.Context(), query(f)))(t); len(p) != 1 || p[0].Artifacts != 2 || p[0].UpdatedAt.Sub(at) > time.Minute {
+			t.Errorf("packages %+v, the newest came at %s", p, at)
 		}
 	})
 }

@@ -49,7 +49,7 @@ func (b *batch) count(ctx context.Context, c publish.Commit, id int64, at time.T
 		subdirs = slices.Insert(subdirs, at, r.Subdir.String())
 	}
 	_, err = b.tx.ExecContext(ctx, `UPDATE package SET latest_version = $3, latest_id = $4, summary = $5, subdirs = $6, artifacts = artifacts + 1,
-		by_ci = by_ci + $7, bytes = bytes + $8, updated_us = $9 WHERE channel_id = $1 AND name = $2`,
+		by_ci = by_ci + $7, bytes = bytes + $8, updated_us = CASE WHEN updated_us < $9 THEN $9 ELSE updated_us END WHERE channel_id = $1 AND name = $2`,
 		c.Channel.ID, r.Name, latest, latestID, summary, text(subdirs), bit(c.Right.Publish != nil), r.Size, micros(at))
 	if err != nil {
 		return fmt.Errorf("count package: %w", err)

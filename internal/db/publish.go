@@ -136,7 +136,7 @@ func (b *batch) insert(ctx context.Context, c publish.Commit) (publish.Outcome, 
 	if err := b.show(ctx, c, id); err != nil {
 		return publish.Outcome{}, err
 	}
-	if err := b.count(ctx, c, id, now); err != nil {
+	if err := b.count(ctx, c, id, uploadedAt(c, now)); err != nil {
 		return publish.Outcome{}, err
 	}
 	b.events = append(b.events, c)
