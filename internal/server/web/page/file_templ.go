@@ -271,7 +271,7 @@ func fileRow(v PackageView, f File, first bool) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if f.Yanked != nil {
-			templ_7745c5c3_Err = chip(stop, "stop", "yanked").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = chip(stop, "m-yanked", "yanked").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

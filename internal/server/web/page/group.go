@@ -95,7 +95,7 @@ func (v PackageView) yankNotice() (bold string, rest []span) {
 			last = f.Yanked
 		}
 	}
-	why := words(" On " + day(last.At) + ": " + show(last.Reason) + " Lock files that name " + pick(len(list) == 1, "it", "them") + " keep working.")
+	why := words(" On " + day(last.At) + ": " + ended(show(last.Reason)) + " Lock files that name " + pick(len(list) == 1, "it", "them") + " keep working.")
 	if !v.gone() {
 		return "Yanked: " + number(len(list)) + " of " + count(len(v.Files), "file") + ".", []span{why}
 	}

@@ -2,6 +2,7 @@ package page
 
 import (
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -149,12 +150,9 @@ func (k KeptFile) stateTone() tone {
 
 // line is what is known of the state beside its name.
 func (k KeptFile) line() string {
-	s := ""
-	if k.Reason != "" {
-		s = show(k.Reason)
-	}
+	s := show(k.Reason)
 	if k.By != "" {
-		s += " — " + show(k.By) + ", " + day(k.Since)
+		s += pick(s == "", "By ", " — by ") + show(k.By) + ", " + day(k.Since)
 	}
 	if !k.Until.IsZero() {
 		s += "; can be restored until " + minute(k.Until)
@@ -344,15 +342,9 @@ func pick(on bool, yes, no string) string {
 
 // labelHelp names the labels that there are.
 func labelHelp(v CurationView) string {
-	s := "There are: "
+	names := make([]string, len(v.Labels))
 	for i, l := range v.Labels {
-		if i > 0 {
-			s += ", "
-		}
-		s += show(l)
+		names[i] = show(l)
 	}
-	if v.Kind == "list" {
-		return s + ". Another name makes another label."
-	}
-	return s + "."
+	return "There are: " + strings.Join(names, ", ") + "." + pick(v.Kind == "list", " Another name makes another label.", "")
 }

@@ -293,7 +293,7 @@ func packageHead(f Frame, v PackageView) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.gone() {
-			templ_7745c5c3_Err = chip(stop, "stop", "yanked").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = chip(stop, "m-yanked", "yanked").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

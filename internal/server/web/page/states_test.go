@@ -326,6 +326,7 @@ func states() map[string]templ.Component {
 	}
 	addChannels(list, me, anyone)
 	addPublishers(list, me)
+	addKeeping(list, me, anyone)
 	return list
 }
 
@@ -383,6 +384,7 @@ func addPublishers(list map[string]templ.Component, me Frame) {
 	added := publishersView()
 	added.Chosen, added.Added, added.Refused, added.Exchanges, added.Head.Private = "4", true, nil, nil, true
 	added.Keys.Only, added.Keys.Count = true, 0
+	added.Replaceable, added.RefuseV3 = true, true
 	list["publishers-added"] = Publishers(me, added)
 
 	asks := publishersView()
