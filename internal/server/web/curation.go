@@ -69,6 +69,7 @@ func (s *site) askCuration(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	c.endTokens = c.after == 0 // proposed, and in the first step enough
 	return s.showCuration(w, r, c, q, http.StatusOK, c.fill(q))
 }
 
@@ -79,7 +80,7 @@ const maxPreview = 50
 func (s *site) showCuration(w http.ResponseWriter, r *http.Request, c curation, q url.Values, status int, refused error) error {
 	v := page.CurationView{
 		Head: c.head, Filter: c.filter, Kind: string(c.change.Kind), Label: field(q.Get("label")), To: field(q.Get("to")), Reason: field(q.Get("reason")),
-		EndTokens: c.endTokens || q.Get("reason") == "",
+		EndTokens: c.endTokens,
 	}
 	if c.after != 0 {
 		v.Cursor = strconv.FormatInt(c.after, 10)
@@ -162,7 +163,7 @@ func (s *site) doCuration(ctx context.Context, c *curation, q url.Values) (next 
 	by := caller.From(ctx).Actor()
 	ended := 0
 	if c.endTokens {
-		if ended, err = s.Curator.EndRun(ctx, by, c.Channel, c.chosen); err != nil {
+		if ended, err = s.Curator.EndRun(ctx, by, c.Channel, c.chosen, c.change); err != nil {
 			return 0, err
 		}
 	}

@@ -52,7 +52,7 @@ func (f FileFilter) IsZero() bool { return len(f.fields()) == 0 }
 
 // rare says that a field is used which the form folds away.
 func (f FileFilter) rare() bool {
-	return f.Version != "" || f.Build != "" || f.Subdir != "" || f.Repository != "" || f.Ref != "" || f.Since != "" || f.Before != ""
+	return f.Version != "" || f.Build != "" || f.Subdir != "" || f.Repository != "" && f.Run == "" || f.Ref != "" || f.Since != "" || f.Before != ""
 }
 
 // Query is the filter as an address has it, without what is empty.
