@@ -19,7 +19,7 @@ import (
 type Package struct {
 	Channel conda.Channel
 	Name    string
-	// Latest is the version to show: the highest release, or the highest prerelease when there is nothing else.
+	// Latest is the version to show, see Latest.
 	Latest  string
 	Summary string
 	// Subdirs are those that hold files of any version, sorted.
@@ -30,6 +30,10 @@ type Package struct {
 	UpdatedAt, LatestAt time.Time
 	// Run is what published that file of the latest version; zero for an API token.
 	Run trust.Provenance
+	// Source is where that file was imported from; "" for what was uploaded here.
+	Source string
+	// Yanked says that it is yanked, and with it every other file of the package.
+	Yanked bool
 }
 
 // File is one artifact.
@@ -71,6 +75,17 @@ type File struct {
 // ByCI reports whether a trusted publisher published f.
 func (f File) ByCI() bool { return !f.Run.IsZero() }
 
+// Yanked reports whether solvers do not see f.
+func (f File) Yanked() bool { return !f.YankedAt.IsZero() }
+
+// Label is the one at whose address f is fetched: main where that lists it.
+func (f File) Label() conda.Label {
+	if len(f.Labels) == 0 || slices.Contains(f.Labels, conda.MainLabel()) {
+		return conda.MainLabel()
+	}
+	return f.Labels[0]
+}
+
 // Release is the files of one version that one run, or one account, published: what people call a release.
 type Release struct {
 	Channel       conda.Channel
@@ -81,8 +96,8 @@ type Release struct {
 	// At is when the last of its files came.
 	At  time.Time
 	Run trust.Provenance
-	// Uploader is the account, or the repository of the run.
-	Uploader string
+	// Uploader is the account, or the repository of the run; Source is where it was imported from, if it was.
+	Uploader, Source string
 }
 
 // Totals are the sums over a channel.
@@ -194,7 +209,7 @@ func releases(files []File) []Release {
 		if !ok {
 			i = len(out)
 			at[k] = i
-			out = append(out, Release{Channel: f.Channel, Name: k.name, Version: k.version, At: f.UploadedAt, Run: f.Run, Uploader: f.Uploader})
+			out = append(out, Release{Channel: f.Channel, Name: k.name, Version: k.version, At: f.UploadedAt, Run: f.Run, Uploader: f.Uploader, Source: f.Source})
 		}
 		r := &out[i]
 		r.Files++
@@ -251,13 +266,40 @@ func (v Version) At() time.Time {
 	return at
 }
 
-// Latest is the index in versions, highest first, of the one to show: the highest release, or the highest
-// prerelease when there is nothing else. -1 for none.
-func Latest(versions []Version) int {
-	for i, v := range versions {
-		if parsed, err := version.Parse(v.Version); err == nil && !parsed.IsPrerelease() {
-			return i
+// Yanked reports whether every file of v is.
+func (v Version) Yanked() bool {
+	return !slices.ContainsFunc(v.Files, func(f File) bool { return !f.Yanked() })
+}
+
+// rank is 2 for what main lists, 1 for what another label lists, 0 for what is yanked.
+func (v Version) rank() int {
+	best := 0
+	for _, f := range v.Files {
+		switch {
+		case f.Yanked():
+		case f.Label() == conda.MainLabel():
+			return 2
+		default:
+			best = 1
 		}
 	}
-	return min(0, len(versions)-1)
+	return best
+}
+
+// Latest is the index in versions, highest first, of the one to show: the highest release, or the highest prerelease
+// when there is nothing else, of those that main lists; then of those that other labels list; then of the yanked
+// ones. -1 for none.
+func Latest(versions []Version) int {
+	latest, best := -1, -1
+	for i, v := range versions {
+		parsed, err := version.Parse(v.Version)
+		rank := 2 * v.rank()
+		if err == nil && !parsed.IsPrerelease() {
+			rank++
+		}
+		if rank > best {
+			latest, best = i, rank
+		}
+	}
+	return latest
 }

@@ -56,6 +56,43 @@ func TestReleasesGatherWhatOneRunPublished(t *testing.T) {
 	}
 }
 
+// What solvers do not see is not offered as the latest while there is anything else.
+func TestLatestIsWhatSolversSee(t *testing.T) {
+	const yanked, dev = "yanked", "dev"
+	for _, tt := range []struct {
+		name   string
+		states map[string]string // of each version; "" is listed in main
+		latest string
+	}{
+		{"yanked", map[string]string{"2.0": yanked, "1.0": ""}, "1.0"},
+		{"all yanked", map[string]string{"2.0": yanked, "1.0": yanked}, "2.0"},
+		{"a prerelease is better than a yanked release", map[string]string{"2.0": yanked, "2.0rc1": ""}, "2.0rc1"},
+		{"a release is better than a prerelease", map[string]string{"2.0rc1": "", "1.0": ""}, "1.0"},
+		{"main goes before other labels", map[string]string{"2.0": dev, "1.0": ""}, "1.0"},
+		{"another label goes before what is yanked", map[string]string{"2.0": yanked, "1.0": dev}, "1.0"},
+	} {
+		var files []File
+		for v, state := range tt.states {
+			f := file(t, "noarch", "tide-"+v+"-0.conda", "1", 0)
+			switch state {
+			case yanked:
+				f.YankedAt = start
+			case dev:
+				l, err := conda.ParseLabel("dev")
+				if err != nil {
+					t.Fatal(err)
+				}
+				f.Labels = []conda.Label{l}
+			}
+			files = append(files, f)
+		}
+		versions := Versions(files)
+		if got := versions[Latest(versions)]; got.Version != tt.latest || got.Yanked() != (tt.states[tt.latest] == yanked) {
+			t.Errorf("%s: latest %s, yanked %v; want %s", tt.name, got.Version, got.Yanked(), tt.latest)
+		}
+	}
+}
+
 func TestVersionsAndLatest(t *testing.T) {
 	for _, tt := range []struct{ in, want, latest string }{
 		{"1.0 1.10 1.9", "1.10 1.9 1.0", "1.10"},

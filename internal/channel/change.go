@@ -59,11 +59,6 @@ func (s *Channels) Change(ctx context.Context, by audit.Actor, c Channel, r Revi
 	})
 }
 
-// SetPublisherOnly says whether only trusted publishers bring packages to the channel; see Change.
-func (s *Channels) SetPublisherOnly(ctx context.Context, by audit.Actor, c Channel, on bool) (Channel, error) {
-	return s.Change(ctx, by, c, Revision{PublisherOnly: &on})
-}
-
 func either(on bool, yes, no string) string {
 	if on {
 		return yes

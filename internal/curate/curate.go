@@ -109,6 +109,16 @@ const (
 	Purged State = "purged"
 )
 
+// ParseState takes the name of a state. Its error is fault.InvalidField.
+func ParseState(s string) (State, error) {
+	switch st := State(s); st {
+	case Live, Yanked, Held, Deleted, Purged:
+		return st, nil
+	default:
+		return "", fault.New(fault.InvalidField, "%q is no state of a file: use live, yanked, held, deleted or purged", fault.OneLine(s, 40))
+	}
+}
+
 // Artifact is one that was selected.
 type Artifact struct {
 	ID         int64

@@ -106,8 +106,12 @@ func (c *Curator) Try(ctx context.Context, ch channel.Channel, s Selection, chan
 
 // EndRun keeps the run that is selected from publishing to the channel with any publish token that it has now. Whoever
 // takes back what a run published does this first: an upload that is under way then comes to nothing, so that what is
-// selected afterwards is all that there will be by those tokens. Errors: fault.InvalidField when no run is selected.
-func (c *Curator) EndRun(ctx context.Context, by audit.Actor, ch channel.Channel, s Selection) (int, error) {
+// selected afterwards is all that there will be by those tokens. Errors: fault.InvalidField when no run is selected, or
+// when the change that is to follow is none.
+func (c *Curator) EndRun(ctx context.Context, by audit.Actor, ch channel.Channel, s Selection, next Change) (int, error) {
+	if err := next.check(); err != nil {
+		return 0, err
+	}
 	if err := s.bounds(); err != nil {
 		return 0, err
 	}

@@ -33,6 +33,8 @@ type Selection struct {
 	State State
 	// Present leaves out deleted ones; State goes before it.
 	Present bool
+	// NewestFirst lists them by falling number, those before a number.
+	NewestFirst bool
 }
 
 // maxPattern bounds a pattern, in bytes; maxFiles how many files may be named.

@@ -42,7 +42,8 @@ func (db *DB) Packages(ctx context.Context, q catalog.Query) ([]catalog.Package,
 		return nil, nil
 	}
 	var p params
-	query := `SELECT c.name, p.name, p.latest_version, p.summary, p.subdirs, p.artifacts, p.by_ci, p.updated_us, a.created_us, a.provenance
+	query := `SELECT c.name, p.name, p.latest_version, p.summary, p.subdirs, p.artifacts, p.by_ci, p.updated_us, a.created_us, a.provenance,
+			coalesce(a.source, ''), CASE WHEN a.yanked_us IS NULL THEN 0 ELSE 1 END
 		FROM package p JOIN channel c ON c.id = p.channel_id LEFT JOIN artifact a ON a.id = p.latest_id WHERE ` + wherePackages(&p, q) +
 		` ORDER BY p.name, c.name LIMIT ` + p.add(min(max(q.Limit, 1), 201))
 	return collect(ctx, db.reader, scanPackage, query, p.args...)
@@ -88,7 +89,8 @@ func wherePackages(p *params, q catalog.Query) string {
 
 func scanPackage(r *sql.Rows, k *catalog.Package) error {
 	var channel string
-	err := r.Scan(&channel, &k.Name, &k.Latest, &k.Summary, jsonText{&k.Subdirs}, &k.Artifacts, &k.ByCI, when{&k.UpdatedAt}, when{&k.LatestAt}, jsonText{&k.Run})
+	err := r.Scan(&channel, &k.Name, &k.Latest, &k.Summary, jsonText{&k.Subdirs}, &k.Artifacts, &k.ByCI, when{&k.UpdatedAt}, when{&k.LatestAt}, jsonText{&k.Run},
+		&k.Source, &k.Yanked)
 	if err != nil {
 		return err
 	}

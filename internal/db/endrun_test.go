@@ -30,12 +30,13 @@ func TestEndRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := &curate.Curator{Store: f.DB}
+		yank := curate.Change{Kind: curate.Yank, Reason: "taken over"}
 		by := audit.Actor{Kind: audit.User, Name: "ann"}
-		if _, err := c.EndRun(t.Context(), by, f.channel, curate.Selection{Ref: "refs/heads/main"}); !fault.Is(err, fault.InvalidField) {
+		if _, err := c.EndRun(t.Context(), by, f.channel, curate.Selection{Ref: "refs/heads/main"}, yank); !fault.Is(err, fault.InvalidField) {
 			t.Errorf("no run was named: %v", err)
 		}
 		run := curate.Selection{Run: "55", Repository: "ACME/forge"}
-		if n := must(c.EndRun(t.Context(), by, f.channel, run))(t); n != 2 {
+		if n := must(c.EndRun(t.Context(), by, f.channel, run, yank))(t); n != 2 {
 			t.Errorf("%d tokens ended, want 2", n)
 		}
 		// Both uploads began before that.
@@ -61,7 +62,7 @@ func TestEndRun(t *testing.T) {
 		if len(events) != 1 || events[0].Actor.Name != "ann" || events[0].Sentence != "ended the publish tokens of build.yml of acme/forge, run 12 attempt 1 for this channel" {
 			t.Errorf("events %+v", events)
 		}
-		if n := must(c.EndRun(t.Context(), by, f.channel, run))(t); n != 0 {
+		if n := must(c.EndRun(t.Context(), by, f.channel, run, yank))(t); n != 0 {
 			t.Errorf("%d tokens ended twice", n)
 		}
 	})

@@ -1,10 +1,12 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -63,11 +65,15 @@ func (db *DB) selectNamed(ctx context.Context, channelID int64, s curate.Selecti
 	return db.label(ctx, keep)
 }
 
-// selectSome reads the next artifacts after a number, and keeps those that the patterns mean. last is the number to go
+// selectSome reads the next artifacts after a number, or before it where the newest come first, and keeps those that the patterns mean. last is the number to go
 // on after; 0 at the end.
 func (db *DB) selectSome(ctx context.Context, channelID int64, s curate.Selection, after int64) (out []curate.Artifact, last int64, err error) {
+	from, order := `a.id > `, `a.id`
+	if s.NewestFirst {
+		from, order, after = `a.id < `, `a.id DESC`, cmp.Or(after, math.MaxInt64)
+	}
 	var p params
-	query := selectColumns + `a.channel_id = ` + p.add(channelID) + ` AND a.id > ` + p.add(after) + whereSelected(&p, s) + ` ORDER BY a.id LIMIT ` + p.add(selectAtOnce)
+	query := selectColumns + `a.channel_id = ` + p.add(channelID) + ` AND ` + from + p.add(after) + whereSelected(&p, s) + ` ORDER BY ` + order + ` LIMIT ` + p.add(selectAtOnce)
 	rows, err := collect(ctx, db.reader, scanSelected, query, p.args...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("select artifacts: %w", err)

@@ -114,12 +114,12 @@ func (s *Server) routes() http.Handler {
 			MaxSize: int64(s.parts.Config.UploadMax),
 		}),
 	}
+	curator := &curate.Curator{Store: s.parts.DB}
 	pages := web.New(web.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
 		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now,
-		Mails: s.mails != nil,
+		Curator: curator, DeleteUndo: s.parts.Config.DeleteUndo, Mails: s.mails != nil,
 	})
-	curator := &curate.Curator{Store: s.parts.DB}
 	programs := api.New(api.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
 		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Now: s.parts.Now,

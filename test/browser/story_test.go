@@ -66,6 +66,8 @@ func TestBrowserStory(t *testing.T) {
 	s.lookAround()
 	s.signOutAndIn()
 	s.tokens()
+	s.takeBack()
+	s.label()
 	s.remove()
 
 	host := strings.TrimPrefix(server.URL, "http://")
@@ -261,6 +263,46 @@ func (s story) tokens() {
 	s.page("33-tokens")
 	s.Go(s.server.URL+"/channels/forge", 200)
 	s.Says("0 keys stored")
+}
+
+// takeBack yanks everything that a run published, from its line in the audit log, and undoes that.
+func (s story) takeBack() {
+	s.Go(s.server.URL+"/channels/forge/audit?kind=upload", 200)
+	s.Click("Take back what this run published")
+	s.Says("Yank 9 files?", "First end the run's publish tokens for this channel", "ripgrep-15.1.0-h7f3a2c1_0.conda")
+	s.page("35-take-back")
+	s.Fill("Reason", "the run was taken over")
+	s.Click("Yank 9 files")
+	s.Says("9 files, the newest first", "the run was taken over — by mara", "With all files that match")
+	s.page("36-files")
+	s.Go(s.server.URL+"/channels/forge/packages/ripgrep", 200)
+	s.Says("Yanked.", "the run was taken over. Lock files that name them keep working. No other version is left.", "Take the yanks back")
+	s.SaysNot("pixi add")
+	s.page("37-package-yanked")
+	s.Go(s.server.URL+"/channels/forge/files?state=yanked", 200)
+	s.Choose("With all files", "Take the yank back")
+	s.Click("Show what would change")
+	s.Says("Take back the yank of 9 files?")
+	s.Click("Take back the yank of 9 files")
+	s.SaysNot("taken over")
+	s.Go(s.server.URL+"/channels/forge/packages/ripgrep", 200)
+	s.Says("pixi add ripgrep")
+}
+
+// label lists a file in a label of its own, which the channel's page then names.
+func (s story) label() {
+	s.Go(s.server.URL+"/channels/forge/packages/tidewatch", 200)
+	s.Unfold("noarch")
+	s.Click("List in a label")
+	s.Fill("Label", "rc/1")
+	s.page("38-which-label")
+	s.Click("Show what would change")
+	s.Says("List tidewatch-0.9.0rc1-pyhd8ed1ab_0.conda in rc/1?")
+	s.Click("List 1 file")
+	s.Says("rc/1")
+	s.Go(s.server.URL+"/channels/forge", 200)
+	s.Says("main · 9 files", "rc/1 · 1 file", s.server.URL+"/forge/label/rc/1")
+	s.page("39-channel-labels")
 }
 
 // remove takes the publisher away again.

@@ -141,7 +141,7 @@ func (s *service) changeArtifacts(ctx context.Context, in *changesInput) (*outco
 	}
 	ended := 0
 	if in.Body.EndTokens && !in.Body.DryRun {
-		if ended, err = s.Curator.EndRun(ctx, caller.From(ctx).Actor(), ch, chosen); err != nil {
+		if ended, err = s.Curator.EndRun(ctx, caller.From(ctx).Actor(), ch, chosen, change); err != nil {
 			return nil, err
 		}
 	}

@@ -37,6 +37,8 @@ func TestEndTokensBeforeAnything(t *testing.T) {
 	w.mint(t)
 	const body = `{"change": {"kind": "yank", "reason": "taken over"}, "select": {"run": "9876543210"}, "end_tokens": true}`
 	w.walk(t, []step{
+		{name: "no reason, and nothing ends", who: "mia", method: "POST", path: changes, body: `{"change": {"kind": "yank"}, "select": {"run": "9876543210"}, "end_tokens": true}`, status: 422, want: `{"code": "invalid_field"}`},
+		{name: "its token lives", who: "run", method: "GET", path: "/me", status: 200},
 		{name: "nothing to yank", who: "mia", method: "POST", path: changes, body: body, status: 200, want: `{"selected": 0, "changed": 0, "tokens_ended": 1}`},
 		{name: "nothing to end", who: "mia", method: "POST", path: changes, body: body, status: 404, want: `{"code": "not_found"}`},
 		{name: "no run", who: "mia", method: "POST", path: changes, body: `{"change": {"kind": "yank", "reason": "x"}, "select": {"name": "tide"}, "end_tokens": true}`, status: 422, want: `{"code": "invalid_field"}`},

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
-	"slices"
 	"time"
 
 	"sluice/internal/catalog"
@@ -167,25 +166,17 @@ func after(files []catalog.File, cursor int64) []catalog.File {
 func (s *service) fileOf(f catalog.File, inside bool) fileJSON {
 	n := f.Filename
 	out := fileJSON{
-		Subdir: f.Subdir.String(), Filename: n.String(), URL: s.labelURL(f.Channel, shownIn(f.Labels)) + "/" + f.Subdir.String() + "/" + url.PathEscape(n.String()),
+		Subdir: f.Subdir.String(), Filename: n.String(), URL: s.labelURL(f.Channel, f.Label()) + "/" + f.Subdir.String() + "/" + url.PathEscape(n.String()),
 		Name: n.Name(), Version: n.Version(), Build: n.Build(), BuildNumber: f.BuildNumber,
 		Depends: append([]string{}, f.Depends...), License: f.License,
 		Size: f.Size, SHA256: hex.EncodeToString(f.SHA256[:]), MD5: hex.EncodeToString(f.MD5[:]),
 		BuiltAt: f.BuiltAt, UploadedAt: f.UploadedAt, UploadedBy: uploaderOf(f, inside), Provenance: provenanceOf(f.Run),
 		Labels: each(f.Labels, conda.Label.String), ImportedFrom: f.Source, Patched: f.Patched,
 	}
-	if !f.YankedAt.IsZero() {
+	if f.Yanked() {
 		out.Yanked = &yankedJSON{At: f.YankedAt, Reason: f.YankedWhy}
 	}
 	return out
-}
-
-// shownIn is the label at whose address a file is fetched: main where that lists it.
-func shownIn(labels []conda.Label) conda.Label {
-	if len(labels) == 0 || slices.Contains(labels, conda.MainLabel()) {
-		return conda.MainLabel()
-	}
-	return labels[0]
 }
 
 // uploaderOf names who published, but a person only to members of the channel.

@@ -29,6 +29,8 @@ type sort struct {
 func sorts() []sort {
 	return []sort{
 		{page.Choice{Value: "upload", Label: "Uploads"}, []audit.Kind{audit.Uploaded, audit.UploadRefused}},
+		{page.Choice{Value: "files", Label: "Yanks, deletions, labels"}, []audit.Kind{audit.Yanked, audit.Unyanked, audit.Deleted, audit.Restored, audit.Purged,
+			audit.Listed, audit.TakenOut, audit.Moved, audit.Patched, audit.Imported}},
 		{page.Choice{Value: "token", Label: "Publish tokens"}, []audit.Kind{audit.TokenMinted, audit.MintRefused, audit.TokenRevoked}},
 		{page.Choice{Value: "refused", Label: "Refusals"}, []audit.Kind{audit.MintRefused, audit.UploadRefused}},
 		{page.Choice{Value: "publisher", Label: "Trusted publishers"}, []audit.Kind{audit.PublisherAdded, audit.PublisherRemoved, audit.PublisherPinned, audit.PublisherRenamed,
@@ -114,6 +116,9 @@ func (s *site) event(e audit.Event, p place) page.AuditEvent {
 	out.Who, out.Means = actor(e)
 	if ends, err := time.Parse(time.RFC3339, e.Facts["expires"]); e.Kind == audit.TokenMinted && err == nil {
 		out.Sentence = "got a publish token, good until " + ends.UTC().Format("15:04")
+	}
+	if run := e.Facts["run_id"]; run != "" && (e.Kind == audit.TokenMinted || e.Kind == audit.Uploaded) && p.head.SeesFiles {
+		out.TakeBack = page.TakeBackPath(p.head.Name, run, e.Facts["repository"])
 	}
 	if e.Kind == audit.Uploaded {
 		_, name, _ := strings.Cut(e.Subject, "/")

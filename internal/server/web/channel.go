@@ -48,6 +48,10 @@ func (s *site) look(ctx context.Context, ch channel.Channel) (place, error) {
 		Name: ch.Name.String(), Description: ch.Description, Private: ch.Visibility == channel.Private,
 		Packages: p.totals.Packages, Publishers: len(p.rules), SeesPublishers: p.inside, SeesAudit: audits,
 	}
+	if err != nil {
+		return p, err
+	}
+	p.head.SeesFiles, err = allowed(s.Access.MayCurate(ctx, who, ch))
 	return p, err
 }
 
@@ -101,6 +105,15 @@ func (s *site) fillSide(ctx context.Context, p place, v *page.ChannelView) error
 	}
 	if len(recent) > 0 {
 		v.Example = recent[0].Name
+	}
+	labels, err := s.Catalog.Store.Labels(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, l := range labels {
+		if l.Files+l.Yanked > 0 {
+			v.Labels = append(v.Labels, page.Label{Name: l.Name.String(), Files: l.Files, Yanked: l.Yanked})
+		}
 	}
 	keys, err := s.Access.UploadKeys(ctx, p.Channel)
 	if err != nil {

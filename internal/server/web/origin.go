@@ -38,7 +38,7 @@ func runNumber(p trust.Provenance) string { return cmp.Or(p.RunNumber, p.RunID) 
 
 // fileOrigin is the origin of a file, with the rule that let it in where that is still there.
 func fileOrigin(f catalog.File, inside bool, rules map[int64]bool) page.Origin {
-	o := origin(f.Run, f.Uploader, inside)
+	o := sourced(origin(f.Run, f.Uploader, inside), f.Source)
 	if o.ByCI() && rules[f.PublisherID] {
 		o.Run.Publisher = strconv.FormatInt(f.PublisherID, 10)
 	}
@@ -49,14 +49,22 @@ func fileOrigin(f catalog.File, inside bool, rules map[int64]bool) page.Origin {
 func release(r catalog.Release, inside bool) page.Release {
 	return page.Release{
 		Channel: r.Channel.String(), Package: r.Name, Version: r.Version, Subdirs: r.Subdirs,
-		Origin: origin(r.Run, r.Uploader, inside), At: r.At,
+		Origin: sourced(origin(r.Run, r.Uploader, inside), r.Source), At: r.At,
 	}
+}
+
+// sourced is the origin of what may have been imported.
+func sourced(o page.Origin, source string) page.Origin {
+	if source != "" {
+		return page.Origin{Imported: source}
+	}
+	return o
 }
 
 // row is a package in a list.
 func row(p catalog.Package) page.PackageRow {
 	return page.PackageRow{
 		Channel: p.Channel.String(), Name: p.Name, Summary: p.Summary, Latest: p.Latest, Subdirs: p.Subdirs,
-		Origin: origin(p.Run, "", false), At: p.LatestAt,
+		Origin: sourced(origin(p.Run, "", false), p.Source), At: p.LatestAt, Yanked: p.Yanked,
 	}
 }

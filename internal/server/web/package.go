@@ -108,6 +108,13 @@ func (s *site) showPackage(w http.ResponseWriter, r *http.Request, p pack, i int
 		Channel: p.Name.String(), Private: p.Visibility == channel.Private, Name: p.name, Version: shown.Version,
 		Latest: p.versions[p.latest].Version, Pinned: pinned, Versions: p.matrix(p.around(i)), VersionTotal: len(p.versions), SeesPublishers: p.inside,
 	}
+	who := caller.From(ctx)
+	if v.MayCurate, err = allowed(s.Access.MayCurate(ctx, who, p.Channel)); err != nil {
+		return err
+	}
+	if v.MayDelete, err = allowed(s.Access.MayManage(ctx, who, p.Channel)); err != nil {
+		return err
+	}
 	v.Summary, v.Said = said(shown.Files)
 	for _, f := range shown.Files {
 		v.Files = append(v.Files, file(f, fileOrigin(f, p.inside, rules)))
@@ -140,7 +147,7 @@ func (p pack) usual(v catalog.Version) page.Origin {
 	count := map[page.Origin]int{}
 	var most page.Origin
 	for _, f := range v.Files {
-		o := origin(f.Run, f.Uploader, p.inside)
+		o := sourced(origin(f.Run, f.Uploader, p.inside), f.Source)
 		if count[o]++; count[o] > count[most] {
 			most = o
 		}
@@ -149,10 +156,18 @@ func (p pack) usual(v catalog.Version) page.Origin {
 }
 
 func file(f catalog.File, o page.Origin) page.File {
-	return page.File{
+	out := page.File{
 		Subdir: f.Subdir.String(), Name: f.Filename.String(), Size: f.Size, SHA256: hex.EncodeToString(f.SHA256[:]),
 		Build: f.Filename.Build(), BuildNumber: f.BuildNumber, Built: f.BuiltAt, Depends: f.Depends, Origin: o, At: f.UploadedAt,
+		Patched: f.Patched, RunID: f.Run.RunID,
 	}
+	for _, l := range f.Labels {
+		out.Labels = append(out.Labels, l.String())
+	}
+	if f.Yanked() {
+		out.Yanked = &page.Yanked{At: f.YankedAt, Reason: f.YankedWhy}
+	}
+	return out
 }
 
 // said is what the files say of themselves; what one leaves out, another may say.

@@ -32,7 +32,7 @@ func (s *site) showPublishers(w http.ResponseWriter, r *http.Request, ch channel
 	if err != nil {
 		return err
 	}
-	v := page.PublishersView{Head: p.head, MayManage: p.owner, Form: form}
+	v := page.PublishersView{Head: p.head, MayManage: p.owner, Form: form, Replaceable: ch.Replaceable, RefuseV3: ch.RefuseV3}
 	for _, rule := range p.rules {
 		v.Publishers = append(v.Publishers, s.publisher(rule))
 	}

@@ -3,12 +3,13 @@ package web
 import (
 	"net/http"
 
+	"sluice/internal/channel"
 	"sluice/internal/fault"
 	"sluice/internal/server/caller"
 	"sluice/internal/server/web/page"
 )
 
-// switchUploads says whether a channel takes uploads from trusted publishers only.
+// switchUploads changes what a channel takes: the form has one of the switches.
 func (s *site) switchUploads(w http.ResponseWriter, r *http.Request) error {
 	fields, err := form(w, r)
 	if err != nil {
@@ -18,12 +19,28 @@ func (s *site) switchUploads(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	only := fields.Get("publisher_only")
-	if only != "true" && only != "false" {
-		return fault.New(fault.BadRequest, "The form does not say who may upload: go back and send it again.")
+	var change channel.Revision
+	for name, to := range map[string]**bool{"publisher_only": &change.PublisherOnly, "replaceable": &change.Replaceable, "refuse_v3": &change.RefuseV3} {
+		switch on := fields.Get(name); on {
+		case "":
+		case "true", "false":
+			*to = new(on == "true")
+		default:
+			return fault.New(fault.BadRequest, "The form does not say what the channel shall take: go back and send it again.")
+		}
 	}
-	if _, err := s.Channels.SetPublisherOnly(r.Context(), caller.From(r.Context()).Actor(), ch, only == "true"); err != nil {
+	if change == (channel.Revision{}) {
+		return fault.New(fault.BadRequest, "The form does not say what the channel shall take: go back and send it again.")
+	}
+	if _, err := s.Channels.Change(r.Context(), caller.From(r.Context()).Actor(), ch, change); err != nil {
 		return err
 	}
-	return redirect(w, r, page.PublishersPath(ch.Name.String())+"#keys")
+	return redirect(w, r, page.PublishersPath(ch.Name.String())+pick(change.PublisherOnly != nil, "#keys", "#takes"))
+}
+
+func pick(on bool, yes, no string) string {
+	if on {
+		return yes
+	}
+	return no
 }

@@ -50,18 +50,30 @@ func (p pack) around(i int) []catalog.Version {
 func (p pack) matrix(versions []catalog.Version) page.Matrix {
 	m := page.Matrix{Subdirs: p.subdirs()}
 	for _, v := range versions {
-		row := page.MatrixRow{Version: v.Version, At: first(v), Cells: make([]page.Cell, len(m.Subdirs))}
+		row := page.MatrixRow{Version: v.Version, At: first(v), Yanked: v.Yanked(), Cells: make([]page.Cell, len(m.Subdirs))}
 		for _, f := range v.Files {
 			at, _ := slices.BinarySearch(m.Subdirs, f.Subdir.String())
-			if f.ByCI() {
-				row.Cells[at].ByCI++
-			} else {
-				row.Cells[at].ByToken++
-			}
+			row.Cells[at] = with(row.Cells[at], f)
 		}
 		m.Rows = append(m.Rows, row)
 	}
 	return m
+}
+
+// with is a cell with one more file.
+func with(c page.Cell, f catalog.File) page.Cell {
+	switch {
+	case f.ByCI():
+		c.ByCI++
+	case f.Source != "":
+		c.Imported++
+	default:
+		c.ByToken++
+	}
+	if f.Yanked() {
+		c.Yanked++
+	}
+	return c
 }
 
 func (p pack) subdirs() []string {

@@ -14,6 +14,7 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/channel"
+	"sluice/internal/curate"
 	"sluice/internal/fault"
 	"sluice/internal/server/caller"
 	"sluice/internal/server/gate"
@@ -34,6 +35,9 @@ type Deps struct {
 	Publishers *trust.Publishers
 	Exchange   Trier
 	Catalog    *catalog.Catalog
+	Curator    *curate.Curator
+	// DeleteUndo is how long what was deleted can be restored.
+	DeleteUndo time.Duration
 	Audit      audit.Log
 	// Mails says that this server sends mails.
 	Mails bool
@@ -123,6 +127,8 @@ func (s *site) routes() map[string]takes {
 		publishersPath + "/{id}/allow/{event}": s.proposed(s.allowing),
 		publishersPath + "/{id}/move/{event}":  s.proposed(s.moved),
 		channelPath + "/uploads":               {act: s.switchUploads},
+		channelPath + "/files":                 {show: s.files},
+		channelPath + "/files/change":          {show: s.askCuration, act: s.curate},
 		staticPath + "{name}":                  {show: s.sheet},
 	}
 }

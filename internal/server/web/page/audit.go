@@ -28,6 +28,8 @@ type AuditEvent struct {
 	Sentence string
 	// URL leads to what it happened to, where that has a page; URLText says where the link goes.
 	URL, URLText string
+	// TakeBack leads to where everything is taken back that the run published; empty for no run.
+	TakeBack string
 	// Request is the id of the request.
 	Request string
 }

@@ -14,6 +14,8 @@ type ChannelHead struct {
 	// SeesPublishers shows the tab of trusted publishers (members), SeesAudit that of the audit log
 	// (owners and maintainers).
 	SeesPublishers, SeesAudit bool
+	// SeesFiles shows the tab of all files (owners and maintainers).
+	SeesFiles bool
 }
 
 // ChannelView is the page of a channel: can I use it, and whom do I trust then?
@@ -34,10 +36,28 @@ type ChannelView struct {
 	Keys *int
 	// Publishers are the channel's trusted publishers, the last used first.
 	Publishers []Publisher
+	// Labels are those that list anything, main first; one alone is not shown.
+	Labels []Label
 	// Recent are the last releases here, newest first.
 	Recent []Release
 	// MayManage says that the reader is an owner, MayUpload that the reader may publish with an API token.
 	MayManage, MayUpload bool
+}
+
+// Label is a listing of a channel, which clients read like a channel of its own.
+type Label struct {
+	Name string
+	// Files counts what it lists, Yanked what solvers do not see of that.
+	Files, Yanked int
+}
+
+// words counts what the label lists.
+func (l Label) words() string {
+	s := count(l.Files, "file")
+	if l.Yanked > 0 {
+		s += ", " + number(l.Yanked) + " yanked"
+	}
+	return s
 }
 
 // PackageRow is a package in a list.
@@ -50,6 +70,8 @@ type PackageRow struct {
 	Subdirs []string
 	Origin  Origin
 	At      time.Time
+	// Yanked says that the latest is yanked, and so is everything else of the package.
+	Yanked bool
 }
 
 // PackageFilter is what narrows a channel's list of packages; its fields are the query of the page's address.
@@ -101,6 +123,9 @@ func (h ChannelHead) tabs() []tab {
 	list := []tab{{"Packages", ChannelPath(h.Name), h.Packages}}
 	if h.SeesPublishers {
 		list = append(list, tab{"Trusted publishers", PublishersPath(h.Name), h.Publishers})
+	}
+	if h.SeesFiles {
+		list = append(list, tab{"Files", FilesPath(h.Name), -1})
 	}
 	if h.SeesAudit {
 		list = append(list, tab{"Audit log", AuditPath(h.Name), -1})

@@ -27,6 +27,9 @@ func (o Origin) checked(channel string) []fact {
 			{"Workflow", []span{link(show(o.Run.Workflow), o.Run.WorkflowURL)}},
 		}
 	}
+	if o.isImport() {
+		return []fact{{"Imported from", []span{o.from()}}}
+	}
 	return []fact{known("Repository", "not known"), known("Uploader", o.who(channel))}
 }
 
@@ -50,6 +53,9 @@ func (s Said) facts() []fact {
 // uploadedBy is everything that the server knows of how a file came.
 func (f File) uploadedBy(v PackageView) []fact {
 	at := known("Time", stamp(f.At))
+	if f.Origin.isImport() {
+		return []fact{{"Imported from", []span{f.Origin.from()}}, known("Repository", "not known"), at}
+	}
 	if !f.Origin.ByCI() {
 		list := []fact{known("Person", f.Origin.who(v.Channel))}
 		if f.Origin.Token != "" {
@@ -109,3 +115,39 @@ func (f File) said() []fact {
 	}
 	return append(list, known("Needs", count(len(f.Depends), "package")))
 }
+
+// channelSays is what the channel says of this file beside what the package says itself.
+func (f File) channelSays() []fact {
+	var list []fact
+	if f.Yanked != nil {
+		list = append(list, known("Yanked", minute(f.Yanked.At)), known("Why", show(f.Yanked.Reason)))
+	}
+	if len(f.Labels) > 0 && !f.plainlyListed() {
+		var s []span
+		for i, l := range f.Labels {
+			if i > 0 {
+				s = append(s, words(", "))
+			}
+			s = append(s, span{text: show(l), style: mono})
+		}
+		list = append(list, fact{"Labels", s})
+	}
+	if f.Patched {
+		list = append(list, known("Corrected", "The index says other than the package, for instance of what it needs."))
+	}
+	return list
+}
+
+// plainlyListed says that the file is where every reader looks, and nowhere else.
+func (f File) plainlyListed() bool { return len(f.Labels) == 1 && f.Labels[0] == mainLabel }
+
+// address is the label at whose address the file is fetched; empty for the channel's own.
+func (f File) address() string {
+	if len(f.Labels) == 0 || slices.Contains(f.Labels, mainLabel) {
+		return ""
+	}
+	return f.Labels[0]
+}
+
+// mainLabel is what a channel's plain address shows.
+const mainLabel = "main"

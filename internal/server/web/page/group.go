@@ -69,8 +69,56 @@ func (v PackageView) byCI() int {
 	return n
 }
 
+// yanked lists the yanked files.
+func (v PackageView) yanked() []File {
+	var list []File
+	for _, f := range v.Files {
+		if f.Yanked != nil {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// gone says that the whole version is yanked.
+func (v PackageView) gone() bool { return len(v.yanked()) == len(v.Files) }
+
+// yankNotice is what a reader must know of a yanked version: bold words and the rest; empty where nothing is yanked.
+func (v PackageView) yankNotice() (bold string, rest []span) {
+	list := v.yanked()
+	if len(list) == 0 {
+		return "", nil
+	}
+	last := list[0].Yanked
+	for _, f := range list {
+		if f.Yanked.At.After(last.At) {
+			last = f.Yanked
+		}
+	}
+	why := words(" On " + day(last.At) + ": " + ended(show(last.Reason)) + " Lock files that name " + pick(len(list) == 1, "it", "them") + " keep working.")
+	if !v.gone() {
+		return "Yanked: " + number(len(list)) + " of " + count(len(v.Files), "file") + ".", []span{why}
+	}
+	if v.Version == v.Latest {
+		return "Yanked.", []span{why, words(" No other version is left.")}
+	}
+	return "Yanked.", []span{why, words(" Solvers take "), {text: show(v.Latest), url: PackagePath(v.Channel, v.Name)}, words(" instead.")}
+}
+
+// listedIn is the label at whose address the version is installed; empty where main has any of it.
+func (v PackageView) listedIn() string {
+	label := ""
+	for _, f := range v.Files {
+		if f.address() == "" {
+			return ""
+		}
+		label = f.address()
+	}
+	return label
+}
+
 func (v PackageView) install() Install {
-	in := Install{Channel: v.Channel, Private: v.Private, Package: v.Name}
+	in := Install{Channel: v.Channel, Label: v.listedIn(), Private: v.Private, Package: v.Name}
 	if v.Pinned || v.Version != v.Latest {
 		in.Version = v.Version
 	}
@@ -90,9 +138,30 @@ func (v PackageView) notice() (bold, rest string) {
 		}
 	}
 	if v.byCI() > 0 && v.byCI() < len(v.Files) {
-		return "Not all files came the same way.", number(v.byCI()) + " of " + count(len(v.Files), "file") + " by CI, the others with an API token."
+		return "Not all files came the same way.", number(v.byCI()) + " of " + count(len(v.Files), "file") + " by CI, the others " + v.others() + "."
 	}
 	return "", ""
+}
+
+// others is how the files came that no run published.
+func (v PackageView) others() string {
+	tokens, imports := 0, 0
+	for _, f := range v.Files {
+		switch {
+		case f.Origin.ByCI():
+		case f.Origin.isImport():
+			imports++
+		default:
+			tokens++
+		}
+	}
+	switch {
+	case imports == 0:
+		return "with an API token"
+	case tokens == 0:
+		return "imported"
+	}
+	return "with an API token or imported"
 }
 
 // rank puts what says least first.

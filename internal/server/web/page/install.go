@@ -9,6 +9,8 @@ import (
 type Install struct {
 	// Channel is the channel's name.
 	Channel string
+	// Label is the one to install from; empty for the channel's own address.
+	Label string
 	// Private says that reading needs a token.
 	Private bool
 	// Package is the package to install; empty where none is known yet.
@@ -35,7 +37,7 @@ func command(spans ...span) line { return line{prompt: true, spans: spans} }
 
 // clients lists the programs that install boxes speak to, in the order of their tabs.
 func (in Install) clients(f Frame) []client {
-	address := span{text: shell(f.URL + "/" + in.Channel), style: accent}
+	address := span{text: shell(f.URL + LabelPath(in.Channel, in.Label)), style: accent}
 	spec := span{text: in.spec(), style: accent}
 	list := []client{
 		{name: "pixi", lines: []line{

@@ -11,6 +11,8 @@ type Origin struct {
 	Member string
 	// Token is that person's name for the token; empty likewise.
 	Token string
+	// Imported is the address of the channel that an operator imported it from; empty for what was uploaded.
+	Imported string
 }
 
 // Run is a CI run as its identity token told. Empty fields are not known, or not for this reader.
@@ -43,17 +45,29 @@ type Run struct {
 // ByCI reports whether a CI run published.
 func (o Origin) ByCI() bool { return o.Run != Run{} }
 
+// isImport reports whether an operator imported it: no person uploaded it then.
+func (o Origin) isImport() bool { return !o.ByCI() && o.Imported != "" && o.Member == "" }
+
 func (o Origin) mark() mark {
-	if o.ByCI() {
+	switch {
+	case o.ByCI():
 		return byCI
+	case o.isImport():
+		return imported
 	}
 	return byToken
 }
+
+// from is the channel that it was imported from, for a sentence.
+func (o Origin) from() span { return link(show(short(o.Imported)), o.Imported) }
 
 // sentence says who published, with links: the one sentence that all else only repeats.
 func (o Origin) sentence(channel string) []span {
 	if o.ByCI() {
 		return o.Run.sentence()
+	}
+	if o.isImport() {
+		return []span{words("Imported from "), o.from(), words(".")}
 	}
 	if o.Member == "" {
 		return []span{words("Uploaded by " + o.who(channel) + " with an API token.")}
@@ -93,6 +107,9 @@ func (r Run) commit() span {
 
 // brief is the origin on one line of a list.
 func (o Origin) brief(channel string) string {
+	if o.isImport() {
+		return "imported from " + show(short(o.Imported))
+	}
 	if !o.ByCI() {
 		return o.who(channel) + ", with an API token"
 	}
@@ -109,6 +126,9 @@ func (r Run) numbered() string {
 
 // line is the origin under a file's name, where no link may stand.
 func (o Origin) line(channel string) string {
+	if o.isImport() {
+		return "imported from " + show(short(o.Imported))
+	}
 	if !o.ByCI() && o.Token != "" {
 		return "by " + o.who(channel) + " with API token " + show(o.Token)
 	}
@@ -122,10 +142,13 @@ func (o Origin) line(channel string) string {
 	return s
 }
 
-// source is the shortest word for the origin: a repository, or "API token".
+// source is the shortest word for the origin: a repository, "imported", or "API token".
 func (o Origin) source() string {
 	if o.ByCI() {
 		return show(o.Run.Repository)
+	}
+	if o.isImport() {
+		return "imported"
 	}
 	return "API token"
 }
@@ -166,6 +189,14 @@ func runnerWords(runner string) string {
 func (o Origin) change(before Origin, version string) string {
 	v := show(version)
 	switch {
+	case before.ByCI() && o.isImport():
+		return v + " came from " + show(before.Run.Workflow) + " of " + show(before.Run.Repository) + "; this version was imported."
+	case before.isImport() && o.isImport() && before.Imported == o.Imported:
+		return ""
+	case before.isImport():
+		return v + " was imported from " + show(short(before.Imported)) + "; this version was " + o.came() + "."
+	case !before.ByCI() && o.isImport():
+		return v + " was uploaded with an API token; this version was imported from " + show(short(o.Imported)) + "."
 	case before.ByCI() && !o.ByCI():
 		return v + " came from " + show(before.Run.Workflow) + " of " + show(before.Run.Repository) + "; this version was uploaded with an API token."
 	case !before.ByCI() && o.ByCI():
@@ -176,6 +207,17 @@ func (o Origin) change(before Origin, version string) string {
 		return v + " came from " + show(before.Run.Workflow) + " of " + show(o.Run.Repository) + "; this version came from " + show(o.Run.Workflow) + " there."
 	}
 	return ""
+}
+
+// came is how it came, after "was".
+func (o Origin) came() string {
+	switch {
+	case o.ByCI():
+		return "published by " + show(o.Run.Workflow) + " of " + show(o.Run.Repository)
+	case o.isImport():
+		return "imported from " + show(short(o.Imported))
+	}
+	return "uploaded with an API token"
 }
 
 // sameRepository follows renames where the unchangeable numbers are known.

@@ -28,6 +28,8 @@ type PackageView struct {
 	Here map[string]bool
 	// SeesPublishers says that the reader may follow a file to its trusted publisher.
 	SeesPublishers bool
+	// MayCurate says that the reader may yank files and label them, MayDelete that the reader may delete them.
+	MayCurate, MayDelete bool
 }
 
 // Said is what the package says of itself. Nobody checked it.
@@ -60,6 +62,20 @@ type File struct {
 	Origin  Origin
 	// At is when the server took it.
 	At time.Time
+	// Labels are those that list it.
+	Labels []string
+	// Yanked says when and why it was yanked; nil where it was not.
+	Yanked *Yanked
+	// Patched says that the index corrects what the package says.
+	Patched bool
+	// RunID finds everything that its run published; empty for no run.
+	RunID string
+}
+
+// Yanked is why solvers do not see a file.
+type Yanked struct {
+	At     time.Time
+	Reason string
 }
 
 // Matrix is versions against subdirs.
@@ -75,14 +91,17 @@ type MatrixRow struct {
 	Version string
 	// At is when its first file came.
 	At time.Time
+	// Yanked says that all of it is.
+	Yanked bool
 	// Cells stand in the order of Matrix.Subdirs.
 	Cells []Cell
 }
 
 // Cell is the builds of one version in one subdir.
 type Cell struct {
-	// ByCI and ByToken count the builds that came so; both 0 when there is none.
-	ByCI, ByToken int
+	// ByCI, ByToken and Imported count the builds that came so; all 0 when there is none. Yanked are those among them
+	// that are yanked.
+	ByCI, ByToken, Imported, Yanked int
 }
 
 // VersionsView is the list of all versions of a package.
@@ -92,12 +111,17 @@ type VersionsView struct {
 	Paging                 Paging
 }
 
-func (c Cell) builds() int { return c.ByCI + c.ByToken }
+func (c Cell) builds() int { return c.ByCI + c.ByToken + c.Imported }
 
 // mark is the worst of the builds.
 func (c Cell) mark() mark {
-	if c.ByToken > 0 {
+	switch {
+	case c.Yanked > 0:
+		return yanked
+	case c.ByToken > 0:
 		return byToken
+	case c.Imported > 0:
+		return imported
 	}
 	return byCI
 }
@@ -107,6 +131,9 @@ func (c Cell) words(version, subdir string) string {
 	s := show(version) + ", " + show(subdir) + ", " + c.mark().words()
 	if c.builds() > 1 {
 		s += ", " + count(c.builds(), "build")
+	}
+	if c.Yanked > 0 && c.Yanked < c.builds() {
+		s += ", not all of them yanked"
 	}
 	return s
 }

@@ -9,6 +9,9 @@ const (
 	byCI    mark = "ci"
 	byToken mark = "token"
 	waiting mark = "waiting"
+	// imported: an operator brought it from another channel. yanked: solvers do not see it.
+	imported mark = "imported"
+	yanked   mark = "yanked"
 )
 
 // words is what a mark says to those who do not see it.
@@ -18,6 +21,8 @@ func (m mark) words() string {
 		return "by CI"
 	case byToken:
 		return "with an API token"
+	case imported, yanked:
+		return string(m)
 	}
 	return ""
 }

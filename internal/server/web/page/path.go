@@ -91,9 +91,24 @@ func AuditPath(channel string) string { return ChannelPath(channel) + "/audit" }
 // TokenRevokePath asks whether to revoke an API token; a POST to it revokes it.
 func TokenRevokePath(id string) string { return TokensPath + "/" + url.PathEscape(id) + "/revoke" }
 
-// DownloadPath is where clients get an artifact.
-func DownloadPath(channel, subdir, file string) string {
-	return "/" + url.PathEscape(channel) + "/" + url.PathEscape(subdir) + "/" + url.PathEscape(file)
+// FilesPath is the list of a channel's files for its keepers.
+func FilesPath(channel string) string { return ChannelPath(channel) + "/files" }
+
+// CurationPath asks whether to change files; a POST to it changes them.
+func CurationPath(channel string) string { return FilesPath(channel) + "/change" }
+
+// LabelPath is where clients find a label of a channel; the channel itself for main and for "".
+func LabelPath(channel, label string) string {
+	path := "/" + url.PathEscape(channel)
+	if label == "" || label == mainLabel {
+		return path
+	}
+	return path + "/label/" + (&url.URL{Path: label}).EscapedPath()
+}
+
+// DownloadPath is where clients get an artifact, at the address of a label.
+func DownloadPath(channel, label, subdir, file string) string {
+	return LabelPath(channel, label) + "/" + url.PathEscape(subdir) + "/" + url.PathEscape(file)
 }
 
 // RecordPath is what the JSON API says of an artifact.

@@ -60,6 +60,9 @@ type PublishersView struct {
 	News []NewsItem
 	// Keys are the stored keys of the channel.
 	Keys KeysView
+	// Replaceable says that published files can be replaced by force, RefuseV3 that packages are refused which need
+	// repodata of revision 3.
+	Replaceable, RefuseV3 bool
 }
 
 // NewsItem is something that owners want to hear of.

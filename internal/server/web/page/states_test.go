@@ -57,14 +57,14 @@ func releases() []Release {
 func packages() []PackageRow {
 	ci := run("acme/forge", "build.yml", "1217", "1")
 	rows := []PackageRow{
-		{"forge", "bat", "A cat clone with wings", "0.26.0", allSubdirs(), ci, before(12 * 24 * time.Hour)},
-		{"forge", "fieldkit", "Read sensor logs of the field stations", "0.3.1", []string{"noarch"}, Origin{Member: "mara"}, before(205 * 24 * time.Hour)},
-		{"forge", "libtide", "C library behind tidelib", "2.4.1", []string{"linux-64", "osx-arm64", "win-64"}, run("acme/tidelib", "release.yml", "310", "1"), before(130 * time.Minute)},
-		{"forge", "libtide-devel-static-with-openmp-and-mkl-and-every-other-thing-64", "Static libtide for the cluster images", "2.4.1", []string{"linux-64"}, run("acme/tidelib", "release.yml", "310", "1"), before(130 * time.Minute)},
-		{"forge", "ripgrep", "Search directories for a pattern", "15.1.0", allSubdirs(), ci, before(124 * time.Minute)},
-		{"forge", "sd", "Find and replace that is easy to read", "1.0.0", allSubdirs()[:4], ci, before(174 * 24 * time.Hour)},
-		{"forge", "xsv", "", "0.13.0", []string{"linux-64"}, ci, before(400 * 24 * time.Hour)},
-		{"forge", "zellij", "A terminal workspace", "0.44.0", allSubdirs()[:2], run("acme/forge", "build.yml", "1237", "2"), before(2 * time.Minute)},
+		{"forge", "bat", "A cat clone with wings", "0.26.0", allSubdirs(), ci, before(12 * 24 * time.Hour), false},
+		{"forge", "fieldkit", "Read sensor logs of the field stations", "0.3.1", []string{"noarch"}, Origin{Member: "mara"}, before(205 * 24 * time.Hour), false},
+		{"forge", "libtide", "C library behind tidelib", "2.4.1", []string{"linux-64", "osx-arm64", "win-64"}, run("acme/tidelib", "release.yml", "310", "1"), before(130 * time.Minute), false},
+		{"forge", "libtide-devel-static-with-openmp-and-mkl-and-every-other-thing-64", "Static libtide for the cluster images", "2.4.1", []string{"linux-64"}, run("acme/tidelib", "release.yml", "310", "1"), before(130 * time.Minute), false},
+		{"forge", "ripgrep", "Search directories for a pattern", "15.1.0", allSubdirs(), ci, before(124 * time.Minute), false},
+		{"forge", "sd", "Find and replace that is easy to read", "1.0.0", allSubdirs()[:4], ci, before(174 * 24 * time.Hour), false},
+		{"forge", "xsv", "", "0.13.0", []string{"linux-64"}, ci, before(400 * 24 * time.Hour), true},
+		{"forge", "zellij", "A terminal workspace", "0.44.0", allSubdirs()[:2], run("acme/forge", "build.yml", "1237", "2"), before(2 * time.Minute), false},
 	}
 	return rows
 }
@@ -326,6 +326,7 @@ func states() map[string]templ.Component {
 	}
 	addChannels(list, me, anyone)
 	addPublishers(list, me)
+	addKeeping(list, me, anyone)
 	return list
 }
 
@@ -383,6 +384,7 @@ func addPublishers(list map[string]templ.Component, me Frame) {
 	added := publishersView()
 	added.Chosen, added.Added, added.Refused, added.Exchanges, added.Head.Private = "4", true, nil, nil, true
 	added.Keys.Only, added.Keys.Count = true, 0
+	added.Replaceable, added.RefuseV3 = true, true
 	list["publishers-added"] = Publishers(me, added)
 
 	asks := publishersView()

@@ -18,5 +18,8 @@ func (r Release) happened() string {
 	if r.Origin.ByCI() {
 		return where + "from run " + r.Origin.Run.numbered() + " of " + show(r.Origin.Run.Repository)
 	}
+	if r.Origin.isImport() {
+		return where + "imported from " + show(short(r.Origin.Imported))
+	}
 	return where + "from " + r.Origin.who(r.Channel) + ", with an API token"
 }

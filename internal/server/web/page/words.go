@@ -141,6 +141,14 @@ func capital(s string) string {
 	return s
 }
 
+// ended ends a sentence that somebody wrote.
+func ended(s string) string {
+	if s == "" || strings.ContainsAny(s[len(s)-1:], ".!?") {
+		return s
+	}
+	return s + "."
+}
+
 // outside returns an address that leads off this server, fit for a link, or "" when s is not one: only
 // http and https, a host in ASCII, no user name in front of it, and nothing that is not printable.
 func outside(s string) string {
