@@ -3,7 +3,6 @@ package db
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"maps"
@@ -13,7 +12,6 @@ import (
 
 	"sluice/internal/channel"
 	"sluice/internal/conda"
-	"sluice/internal/conda/repodata"
 	"sluice/internal/index"
 )
 
@@ -33,8 +31,9 @@ type change struct {
 	keys map[index.Series]map[string]bool
 	// sums are by how much those of each series change.
 	sums map[index.Series]growth
-	// names are the package names whose shards are made anew.
-	names map[string]bool
+	// names are the package names whose shards are made anew, and of each the files that changed; nil: all of them, from
+	// the records alone.
+	names map[string]map[string]bool
 	// whole are series of which every piece is made anew, since what is stored of them is damaged.
 	whole []index.Series
 }
@@ -59,7 +58,7 @@ func (db *DB) begin(ctx context.Context, tx *sql.Tx, ch channel.Channel, p index
 	}
 	return &change{
 		db: db, tx: tx, place: p, old: g, gen: index.Generation{Number: g.Number + 1, CommittedAt: now},
-		keys: map[index.Series]map[string]bool{}, sums: map[index.Series]growth{}, names: map[string]bool{},
+		keys: map[index.Series]map[string]bool{}, sums: map[index.Series]growth{}, names: map[string]map[string]bool{},
 	}, nil
 }
 
@@ -69,7 +68,14 @@ func (c *change) note(what string, f conda.Filename, name string, series ...inde
 	for _, s := range series {
 		c.touch(s, f.String())
 	}
-	c.names[name] = true
+	files, known := c.names[name]
+	if !known {
+		files = map[string]bool{}
+		c.names[name] = files
+	}
+	if files != nil {
+		files[f.String()] = true
+	}
 	c.touch(index.Shards, name)
 }
 
@@ -116,64 +122,6 @@ func (c *change) write(ctx context.Context) error {
 		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), c.gen.Number, c.gen.Chain[:], micros(c.gen.CommittedAt))
 	if err != nil {
 		return fmt.Errorf("raise generation: %w", err)
-	}
-	return nil
-}
-
-// rebuildShard writes the shard of a name anew from its records, and leaves the old one for clients that
-// hold an older index.
-func (c *change) rebuildShard(ctx context.Context, name string) error {
-	members, records, err := shardMembers(ctx, c.tx, c.place, name)
-	if err != nil {
-		return err
-	}
-	_, err = c.tx.ExecContext(ctx, `UPDATE shard SET superseded_us = $5 WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 AND superseded_us IS NULL`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), name, micros(c.gen.CommittedAt))
-	if err != nil {
-		return fmt.Errorf("supersede shard: %w", err)
-	}
-	if records == 0 {
-		return nil
-	}
-	return c.writeShard(ctx, name, c.db.encoder.Shard(members))
-}
-
-// shardMembers reads what the shard of a name is made of, and how many records that is.
-func shardMembers(ctx context.Context, q queryer, p index.Place, name string) (m repodata.ShardMembers, records int, err error) {
-	type row struct {
-		series   index.Series
-		filename string
-		shown    shown
-		member   []byte
-	}
-	rows, err := collect(ctx, q, func(r *sql.Rows, v *row) error { return r.Scan(&v.series, &v.filename, &v.shown, &v.member) },
-		`SELECT series, filename, shown, shard_member FROM record
-		WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 AND shown > 0 ORDER BY series, filename`,
-		p.ChannelID, p.Label.String(), p.Subdir.String(), name)
-	if err != nil {
-		return m, 0, fmt.Errorf("records of a shard: %w", err)
-	}
-	members := map[index.Series][][]byte{}
-	for _, r := range rows {
-		if r.shown == shownRemoved {
-			m.Removed = append(m.Removed, r.filename)
-		} else {
-			members[r.series] = append(members[r.series], r.member)
-		}
-	}
-	slices.Sort(m.Removed)
-	m.TarBz2, m.Conda, m.TarBz2V3, m.CondaV3 = members[index.TarBz2], members[index.Conda], members[index.TarBz2V3], members[index.CondaV3]
-	return m, len(rows), nil
-}
-
-func (c *change) writeShard(ctx context.Context, name string, shard []byte) error {
-	sum := sha256.Sum256(shard)
-	// A shard that comes back, byte for byte, takes up its old row.
-	_, err := c.tx.ExecContext(ctx, `INSERT INTO shard (channel_id, label, subdir, sha256, name, generation, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (channel_id, label, subdir, sha256) DO UPDATE SET generation = excluded.generation, bytes = excluded.bytes, superseded_us = NULL`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), sum[:], name, c.gen.Number, shard)
-	if err != nil {
-		return fmt.Errorf("write shard: %w", err)
 	}
 	return nil
 }

@@ -41,8 +41,8 @@ const (
 func (db *DB) FreshenChannelData(ctx context.Context, l index.Label) (more bool, err error) {
 	stale := `SELECT name FROM channeldata WHERE channel_id = $1 AND label = $2 AND stale = 1 ORDER BY name LIMIT $3`
 	name := func(r *sql.Rows, s *string) error { return r.Scan(s) }
-	any, err := collect(ctx, db.reader, name, stale, l.ChannelID, l.Name.String(), 1)
-	if err != nil || len(any) == 0 {
+	staleNames, err := collect(ctx, db.reader, name, stale, l.ChannelID, l.Name.String(), 1)
+	if err != nil || len(staleNames) == 0 {
 		return false, err
 	}
 	err = db.write(ctx, func(tx *sql.Tx) error {

@@ -232,9 +232,11 @@ func (db *DB) NamesAfter(ctx context.Context, p index.Place, after string, limit
 		}
 		for _, name := range names {
 			n := check.Name{Name: name}
-			if n.Members, n.Records, err = shardMembers(ctx, tx, p, name); err != nil {
+			has, err := readContents(ctx, tx, p, name)
+			if err != nil {
 				return err
 			}
+			n.Members, n.Records = has.members(), has.records()
 			if n.SHA256, n.Bytes, err = currentShard(ctx, tx, p, name); err != nil {
 				return err
 			}

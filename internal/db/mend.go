@@ -53,7 +53,7 @@ func (db *DB) MendPlace(ctx context.Context, ch channel.Channel, m check.Mend, e
 			if err := c.forgetBroken(ctx, name); err != nil {
 				return err
 			}
-			c.names[name] = true
+			c.names[name] = nil
 			c.touch(index.Shards, name)
 		}
 		c.whole = m.Series
@@ -125,7 +125,7 @@ func (c *change) forgetRecords(ctx context.Context, id int64) error {
 				c.touch(s, r.filename)
 			}
 		}
-		c.names[r.name] = true
+		c.names[r.name] = nil
 		c.touch(index.Shards, r.name)
 	}
 	return nil
