@@ -127,10 +127,7 @@ func (k kinds) publish(t *testing.T, w *world) {
 	w.fill(t, w.forge, k.all()...)
 	w.keep(t, curate.Change{Kind: curate.Patch, Patch: mended()}, "noarch/mended-1.0-h0_0.conda")
 	w.keep(t, curate.Change{Kind: curate.Yank, Reason: "it sinks"}, "linux-64/withdrawn-1.1-1.conda", "linux-64/gone-1.0-0.conda")
-	dev, err := conda.ParseLabel("dev")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dev := label(t, "dev")
 	w.keep(t, curate.Change{Kind: curate.List, Label: dev}, "noarch/mended-1.0-h0_0.conda", "noarch/early-2.0rc1-0.conda", "noarch/patches-1-0.conda")
 	w.keep(t, curate.Change{Kind: curate.TakeOut, Label: conda.MainLabel()}, "noarch/early-2.0rc1-0.conda")
 }

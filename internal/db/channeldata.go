@@ -32,8 +32,8 @@ func generationsOf(ctx context.Context, q queryer, l index.Label) ([]index.Gener
 // Bounds of one FreshenChannelData: names that are looked at, and artifacts that are read of them, but for those of the
 // last name.
 const (
-	freshNames     = 500
-	freshArtifacts = 2000
+	freshNames     = 200
+	freshArtifacts = 1000
 )
 
 // FreshenChannelData implements index.Store. A name that another transaction is about is left to whoever comes next,

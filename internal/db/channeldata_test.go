@@ -195,8 +195,8 @@ func TestChannelDataOfManyNames(t *testing.T) {
 		for must(f.FreshenChannelData(t.Context(), l))(t) {
 			turns++
 		}
-		if fresh := gather(); len(stale) != names || cmp.Diff(stale, fresh) != "" || turns != 3 {
-			t.Errorf("%d members before and %d after %d turns, want %d and the same after 3", len(stale), len(fresh), turns, names)
+		if fresh := gather(); len(stale) != names || cmp.Diff(stale, fresh) != "" || turns != 7 {
+			t.Errorf("%d members before and %d after %d turns, want %d and the same after 7", len(stale), len(fresh), turns, names)
 		}
 		if more := must(f.FreshenChannelData(t.Context(), l))(t); more {
 			t.Error("there is more to freshen where nothing changed")

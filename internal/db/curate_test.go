@@ -217,6 +217,42 @@ func TestPatchAndBack(t *testing.T) {
 	})
 }
 
+// What is imported brings along when it was first listed where it comes from, and keeps that whatever becomes of it.
+func TestImportsKeepTheirTime(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		first := f.clock.now().Add(-240 * time.Hour)
+		known, unknown := f.commit(t, "noarch", "tide-1.0-0.conda", 1), f.commit(t, "noarch", "ebb-1.0-0.conda", 2)
+		known.Import, unknown.Import = &publish.Import{Source: "a folder", IndexedAt: first}, &publish.Import{Source: "a folder"}
+		known.RawIndex = []byte(`{"name":"tide","version":"1.0","build":"0","build_number":0,"subdir":"noarch","depends":[]}`)
+		now := f.clock.now()
+		f.publish(t, known)
+		f.publish(t, unknown)
+		tide := &curated{f: f, key: curate.Key{Subdir: known.Record.Subdir, File: known.File}}
+		rc := label(t, "rc")
+		for _, c := range []curate.Change{
+			{}, {Kind: curate.Yank, Reason: "broken"}, {Kind: curate.Unyank}, {Kind: curate.Patch, Patch: conda.Patch{Depends: &[]string{"ebb"}}},
+			{Kind: curate.TakeOut, Label: conda.MainLabel()}, {Kind: curate.List, Label: conda.MainLabel()},
+			{Kind: curate.Delete, Reason: "a secret"}, {Kind: curate.Restore}, {Kind: curate.List, Label: rc},
+		} {
+			if c.Kind != "" {
+				tide.do(t, c)
+			}
+			got := f.flat(t, "main", "noarch").PackagesConda
+			listed, there := got["tide-1.0-0.conda"]
+			hidden := c.Kind == curate.Yank || c.Kind == curate.TakeOut || c.Kind == curate.Delete
+			if there == hidden || there && listed.IndexedMS != first.UnixMilli() {
+				t.Errorf("after %q: listed %v, at %d, want %d", c.Kind, there, listed.IndexedMS, first.UnixMilli())
+			}
+			if at := got["ebb-1.0-0.conda"].IndexedMS; at-now.UnixMilli() > 1 || at < now.UnixMilli() {
+				t.Errorf("where nobody knows, it is when it was imported: %d, want %d", at, now.UnixMilli())
+			}
+		}
+		if at := f.flat(t, "rc", "noarch").PackagesConda["tide-1.0-0.conda"].IndexedMS; at <= now.UnixMilli() {
+			t.Errorf("another label has listed it since %d, want when it did", at)
+		}
+	})
+}
+
 func TestReplace(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture) {
 		f.real(t, "noarch", "tide-1.0-0.conda", 1)
