@@ -117,7 +117,7 @@ func (x *export) run(ctx context.Context) error {
 			return fmt.Errorf("export %s of label %s: %w", p.Subdir, p.Label, err)
 		}
 	}
-	if err := x.writeNotices(labels); err != nil {
+	if err := x.writeBeside(ctx, labels); err != nil {
 		return err
 	}
 	if !x.Prune {

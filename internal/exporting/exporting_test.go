@@ -243,7 +243,7 @@ func wantNames() []string {
 			out = append(out, dir+n)
 		}
 	}
-	out = append(out, "labels.json", "notices.json", "label/dev/notices.json", "noarch/tide-1.0-0.conda", "noarch/tide-1.1-0.tar.bz2",
+	out = append(out, "labels.json", "notices.json", "label/dev/notices.json", "channeldata.json", "label/dev/channeldata.json", "noarch/tide-1.0-0.conda", "noarch/tide-1.1-0.tar.bz2",
 		"linux-64/tide-1.2-0.conda", "label/dev/noarch/tide-1.1-0.tar.bz2", "label/dev/noarch/tide-2.0-0.conda")
 	out = slices.DeleteFunc(out, func(s string) bool { return strings.HasPrefix(s, "label/dev/linux-64") })
 	slices.Sort(out)

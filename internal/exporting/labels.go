@@ -19,6 +19,9 @@ import (
 // any other.
 const labelsFile = "labels.json"
 
+// noticesFile is where clients look for what a channel has to say (CEP 6).
+const noticesFile = "notices.json"
+
 type labelList struct {
 	Labels []string `json:"labels"`
 }
@@ -106,9 +109,21 @@ func (x *export) writeLabels(labels []conda.Label) error {
 	return x.replace(labelsFile, b)
 }
 
-func (x *export) writeNotices(labels []conda.Label) error {
+// writeBeside writes what lies beside the subdirs of each label.
+func (x *export) writeBeside(ctx context.Context, labels []conda.Label) error {
 	for _, l := range labels {
-		if err := x.replace(filepath.Join(labelDir(l), "notices.json"), []byte(repodata.Notices)); err != nil {
+		if err := x.replace(filepath.Join(labelDir(l), noticesFile), []byte(repodata.Notices)); err != nil {
+			return err
+		}
+		f, err := x.Index.ChannelData(ctx, index.Label{ChannelID: x.Channel.ID, Name: l}, x.Channel.CreatedAt)
+		if err != nil {
+			return err
+		}
+		made, err := x.lay(ctx, labelDir(l), f)
+		if err != nil {
+			return err
+		}
+		if err := x.root.Rename(made, filepath.Join(labelDir(l), string(index.ChannelData))); err != nil {
 			return err
 		}
 	}

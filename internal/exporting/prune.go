@@ -63,8 +63,9 @@ func (x *export) pruneLabels(before, now []conda.Label, places []index.Place) er
 			}
 		}
 		if !slices.Contains(now, l) {
-			_ = x.root.Remove(filepath.Join(labelDir(l), "notices.json")) // it may be gone
-			_ = x.root.Remove(labelDir(l))                                // it stays where it holds anything else
+			_ = x.root.Remove(filepath.Join(labelDir(l), noticesFile)) // they may be gone
+			_ = x.root.Remove(filepath.Join(labelDir(l), string(index.ChannelData)))
+			_ = x.root.Remove(labelDir(l)) // it stays where it holds anything else
 		}
 	}
 	return nil
