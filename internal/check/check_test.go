@@ -1,9 +1,12 @@
 package check_test
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -11,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +23,9 @@ import (
 	"sluice/internal/blob"
 	"sluice/internal/check"
 	"sluice/internal/conda"
+	"sluice/internal/conda/build"
 	"sluice/internal/curate"
+	"sluice/internal/index"
 	"sluice/internal/publish"
 )
 
@@ -65,7 +71,7 @@ func damages() []damage {
 		{name: "patch lost", do: sqlDamage(`UPDATE artifact SET patch = '' WHERE filename = 'tide05-1.0-0.conda'`), want: counts{check.Record: 1}, about: `license: "BSD-3-Clause"`,
 			back: func(t *testing.T, w *world) {
 				t.Helper()
-				w.do(t, "tide05", curate.Change{Kind: curate.Patch, Patch: conda.Patch{License: ptr("BSD-3-Clause")}})
+				w.do(t, "tide05", curate.Change{Kind: curate.Patch, Patch: conda.Patch{License: new("BSD-3-Clause")}})
 			}},
 		{name: "labels counted wrong", do: sqlDamage(`UPDATE artifact SET listed = 7 WHERE` + oneFile), want: counts{check.Listed: 1}, about: "7 labels"},
 		{name: "member", do: sqlDamage(`UPDATE record SET member = $1 WHERE`+oneRecord, []byte(`"tide10-1.0-0.conda":{"license":"GPL"}`)),
@@ -233,6 +239,73 @@ func TestEveryKindHasItsDamage(t *testing.T) {
 	want := slices.Sorted(slices.Values(check.Kinds()))
 	if got := slices.Sorted(maps.Keys(seen)); !slices.Equal(got, want) {
 		t.Errorf("damages of kinds %q, there are %q", got, want)
+	}
+}
+
+// A server that has given out a damaged shard gives the right one after the repair.
+func TestRepairedShardIsServed(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		w.fill(t)
+		p := index.Place{ChannelID: w.channel.ID, Label: conda.MainLabel(), Subdir: must(conda.ParseSubdir("noarch"))(t)}
+		name := must(w.db.NamesAfter(t.Context(), p, "tide09", 1))(t)[0]
+		x := index.New(w.db, 1<<20)
+		w.hurt(t, `UPDATE shard SET bytes = $1 WHERE superseded_us IS NULL AND name = 'tide10' AND`+main, []byte{1})
+		if b := must(x.Shard(t.Context(), p, [32]byte(name.SHA256)))(t); len(b) != 1 {
+			t.Fatalf("%d bytes of a damaged shard", len(b))
+		}
+		r, _ := w.look(t, true)
+		if err := w.checker.Repair(t.Context(), audit.Actor{Kind: audit.Operator}, r); err != nil {
+			t.Fatal(err)
+		}
+		if b := must(x.Shard(t.Context(), p, [32]byte(name.SHA256)))(t); !bytes.Equal(b, name.Bytes) {
+			t.Errorf("after the repair %d bytes, want %d", len(b), len(name.Bytes))
+		}
+	})
+}
+
+// What is compared comes from one moment, so whatever is done meanwhile is no difference.
+func TestBesideChanges(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		w.fill(t)
+		var busy sync.WaitGroup
+		ctx, stop := context.WithCancel(t.Context())
+		for i := range 3 {
+			busy.Go(func() { w.bustle(ctx, t, i) })
+		}
+		for i := range 12 {
+			_, found := w.look(t, i%2 == 0)
+			must(w.checker.Blobs(t.Context(), func(d check.Difference) { found = append(found, d) }))(t)
+			for _, d := range found {
+				t.Errorf("beside changes: %s", d)
+			}
+		}
+		stop()
+		busy.Wait()
+		w.clean(t)
+	})
+}
+
+// bustle uploads, yanks, deletes, purges and lists until ctx ends.
+func (w *world) bustle(ctx context.Context, t *testing.T, worker int) {
+	p := &curate.Purger{Graves: w.db, Blobs: w.blobs, Log: slog.New(slog.DiscardHandler), Now: w.now}
+	background, rc := context.WithoutCancel(ctx), must(conda.ParseLabel("rc"))(t)
+	for i := 0; ctx.Err() == nil; i++ {
+		name := fmt.Sprintf("wave%d-%d", worker, i)
+		err := w.upload(background, build.Package{Name: name, Version: "1.0", Build: "0", Subdir: "noarch", Noarch: "generic", Noise: 2000}, conda.ExtConda)
+		for _, c := range []curate.Change{
+			{Kind: curate.List, Label: rc}, {Kind: curate.Yank, Reason: "no"}, {Kind: curate.Unyank}, {Kind: curate.Patch, Patch: conda.Patch{License: new("GPL")}},
+			{Kind: curate.TakeOut, Label: rc}, {Kind: curate.Delete, Reason: "no"},
+		} {
+			if err == nil {
+				_, err = w.keep.Do(background, audit.Actor{}, w.channel, curate.Selection{Name: name}, c)
+			}
+		}
+		if err = errors.Join(err, p.Run(background)); err != nil {
+			t.Errorf("bustle: %v", err)
+			return
+		}
 	}
 }
 

@@ -149,11 +149,9 @@ func (w *world) fill(t *testing.T) {
 	}
 	w.do(t, "tide03", curate.Change{Kind: curate.Yank, Reason: "broken"})
 	w.do(t, "tide04", curate.Change{Kind: curate.List, Label: must(conda.ParseLabel("rc"))(t)})
-	w.do(t, "tide05", curate.Change{Kind: curate.Patch, Patch: conda.Patch{License: ptr("BSD-3-Clause")}})
+	w.do(t, "tide05", curate.Change{Kind: curate.Patch, Patch: conda.Patch{License: new("BSD-3-Clause")}})
 	w.do(t, "tide06", curate.Change{Kind: curate.Delete, Reason: "a secret in it"})
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func (w *world) do(t *testing.T, name string, c curate.Change) {
 	t.Helper()

@@ -219,15 +219,16 @@ type shardKey struct {
 }
 
 // Shard returns the bytes of the shard with that SHA-256, which are shared and never changed. A shard never becomes
-// another, so one that is in memory is good without a question.
-func (x *Index) Shard(ctx context.Context, p Place, sha256 [32]byte) ([]byte, error) {
-	key := shardKey{p, sha256}
+// another, so one that is in memory is good without a question. One that was damaged is given as it is, for clients see
+// that by its name, and not kept, for it may be repaired.
+func (x *Index) Shard(ctx context.Context, p Place, sum [32]byte) ([]byte, error) {
+	key := shardKey{p, sum}
 	if b, ok := x.shards.get(key); ok {
 		return b, nil
 	}
-	return once(ctx, x, fmt.Sprintf("shard %d/%s/%s/%x", p.ChannelID, p.Label, p.Subdir, sha256), loadTime, func(ctx context.Context) ([]byte, error) {
-		b, err := x.store.Shard(ctx, p, sha256)
-		if err == nil {
+	return once(ctx, x, fmt.Sprintf("shard %d/%s/%s/%x", p.ChannelID, p.Label, p.Subdir, sum), loadTime, func(ctx context.Context) ([]byte, error) {
+		b, err := x.store.Shard(ctx, p, sum)
+		if err == nil && sha256.Sum256(b) == sum {
 			x.shards.put(key, b, len(b))
 		}
 		return b, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -106,11 +107,21 @@ func (m *memory) Shard(_ context.Context, _ Place, sum [32]byte) ([]byte, error)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls++
-	if sum[0] == 0 {
-		return nil, fault.New(fault.NotFound, "none")
+	for n := range 256 {
+		if sum == shardSum(byte(n)) {
+			return []byte{byte(n)}, nil
+		}
 	}
-	return sum[:], nil
+	if sum == damaged {
+		return []byte("other bytes"), nil
+	}
+	return nil, fault.New(fault.NotFound, "none")
 }
+
+// shardSum names a shard that there is, which is one byte; damaged one that has other bytes than those of its name.
+func shardSum(n byte) [32]byte { return sha256.Sum256([]byte{n}) }
+
+var damaged = [32]byte{1}
 
 var made = time.Date(2026, 11, 23, 14, 0, 0, 0, time.UTC)
 
@@ -302,19 +313,29 @@ func TestShardsAreReadOnce(t *testing.T) {
 	m := newMemory(p)
 	x := New(m, 1<<20)
 	for range 3 {
-		if b, err := x.Shard(t.Context(), p, [32]byte{1}); err != nil || b[0] != 1 {
+		if b, err := x.Shard(t.Context(), p, shardSum(1)); err != nil || b[0] != 1 {
 			t.Fatal(b, err)
 		}
 	}
 	if m.calls != 1 {
 		t.Errorf("read %d times", m.calls)
 	}
+	m.calls = 0
+	for range 2 {
+		if b, err := x.Shard(t.Context(), p, damaged); err != nil || string(b) != "other bytes" {
+			t.Errorf("a damaged one: %s, %v", b, err)
+		}
+	}
+	if m.calls != 2 {
+		t.Error("a damaged one was kept")
+	}
+	m.calls = 0
 	for range 2 {
 		if _, err := x.Shard(t.Context(), p, [32]byte{}); !fault.Is(err, fault.NotFound) {
 			t.Error(err)
 		}
 	}
-	if m.calls != 3 {
+	if m.calls != 2 {
 		t.Error("that there is none was kept")
 	}
 }
@@ -348,7 +369,7 @@ func TestMemoryStaysWithinItsBound(t *testing.T) {
 	if err != nil || f.Size() < limit {
 		t.Fatalf("the file is of %d bytes, too small for this test (%v)", f.Size(), err)
 	}
-	if _, err := x.Shard(t.Context(), p, [32]byte{1}); err != nil {
+	if _, err := x.Shard(t.Context(), p, shardSum(1)); err != nil {
 		t.Fatal(err)
 	}
 	if a, b := read(), read(); a != b || int64(a) < f.Size()*9/10 {
@@ -368,7 +389,7 @@ func TestMemoryStaysWithinItsBound(t *testing.T) {
 		t.Errorf("%d bytes were read again of a file that has room", again)
 	}
 	for i := range byte(200) {
-		if _, err := x.Shard(t.Context(), p, [32]byte{1, i}); err != nil {
+		if _, err := x.Shard(t.Context(), p, shardSum(i)); err != nil {
 			t.Fatal(err)
 		}
 		x.shards.put(shardKey{p, [32]byte{2, i}}, nil, 50_000)
