@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
-
-	"golang.org/x/term"
+	"sync/atomic"
 
 	"sluice/internal/blob"
 	"sluice/internal/channel"
@@ -59,7 +57,7 @@ func (c *indexCheckCommand) Run(ctx context.Context, s Streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	i := &indexCheck{indexCheckCommand: c, checker: check.New(d.db, blobs), keep: &curate.Curator{Store: d.db}, streams: s, report: report, bar: newBar(s.Err)}
+	i := &indexCheck{indexCheckCommand: c, checker: check.New(d.db, blobs), keep: &curate.Curator{Store: d.db}, streams: s, report: report}
 	for _, ch := range channels {
 		if err := i.channel(ctx, ch); err != nil {
 			return fmt.Errorf("check channel %s: %w", ch.Name, err)
@@ -87,7 +85,7 @@ func (c *indexCheckCommand) channels(ctx context.Context, d *data) ([]channel.Ch
 
 // report opens where the lines of JSON go; nil for nowhere.
 func (c *indexCheckCommand) report(s Streams) (out *json.Encoder, done func() error, err error) {
-	var w io.Writer = s.Out
+	w := s.Out
 	done = func() error { return nil }
 	switch c.Report {
 	case "":
@@ -113,7 +111,9 @@ type indexCheck struct {
 	keep    *curate.Curator
 	streams Streams
 	report  *json.Encoder // nil: none
-	bar     *bar
+	// line is how far it is; pause takes it off the terminal, so that something else can be printed.
+	line  atomic.Value
+	pause func()
 	// found, mended and deleted count differences and artifacts.
 	found, mended, deleted int
 	err                    error // of writing
@@ -121,10 +121,12 @@ type indexCheck struct {
 
 // channel checks one channel, and repairs it.
 func (i *indexCheck) channel(ctx context.Context, ch channel.Channel) error {
+	i.line.Store("checking " + ch.Name.String())
+	i.watch()
 	r, err := i.checker.Channel(ctx, ch, check.Options{Quick: i.Quick, Found: i.tell, Progress: func(p check.Progress) {
-		i.bar.show(fmt.Sprintf("%s: %d of %d artifacts, %s", ch.Name, p.Done, p.Total, p.Step))
+		i.line.Store(fmt.Sprintf("checking %s: %d of %d artifacts, now at %s", ch.Name, p.Done, p.Total, p.Step))
 	}})
-	i.bar.clear()
+	i.pause()
 	if err = errors.Join(err, i.err); err != nil {
 		return err
 	}
@@ -154,7 +156,10 @@ func (i *indexCheck) channel(ctx context.Context, ch channel.Channel) error {
 // strays looks for bytes that nobody needs, and has a server remove them.
 func (i *indexCheck) strays(ctx context.Context) error {
 	var strays []check.Difference
+	i.line.Store("checking what is kept")
+	i.watch()
 	n, err := i.checker.Blobs(ctx, func(d check.Difference) { strays = append(strays, d); i.tell(d) })
+	i.pause()
 	if err = errors.Join(err, i.err); err != nil {
 		return err
 	}
@@ -171,10 +176,16 @@ func (i *indexCheck) strays(ctx context.Context) error {
 	return nil
 }
 
+// watch shows how far it is.
+func (i *indexCheck) watch() {
+	i.pause = showProgress(i.streams.Err, func() string { return i.line.Load().(string) })
+}
+
 // tell prints a difference.
 func (i *indexCheck) tell(d check.Difference) {
 	i.found++
-	i.bar.clear()
+	i.pause()
+	defer i.watch()
 	if i.report != nil {
 		i.err = errors.Join(i.err, i.report.Encode(d))
 	}
@@ -218,37 +229,5 @@ func differences(n int) string {
 		return "1 difference"
 	default:
 		return fmt.Sprintf("%d differences", n)
-	}
-}
-
-// bar is a line on a terminal that tells how far something is; nothing elsewhere.
-type bar struct {
-	w     io.Writer
-	last  time.Time
-	shown bool
-}
-
-// barEvery is how often the line changes at most.
-const barEvery = 100 * time.Millisecond
-
-func newBar(w io.Writer) *bar {
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return &bar{w: w}
-	}
-	return &bar{}
-}
-
-func (b *bar) show(line string) {
-	if b.w == nil || time.Since(b.last) < barEvery {
-		return
-	}
-	b.last, b.shown = time.Now(), true
-	_, _ = fmt.Fprintf(b.w, "\r\x1b[K%s", line) // a terminal that is gone cannot be told so
-}
-
-func (b *bar) clear() {
-	if b.shown {
-		_, _ = fmt.Fprint(b.w, "\r\x1b[K")
-		b.shown = false
 	}
 }
