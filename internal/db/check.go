@@ -46,7 +46,7 @@ func scanChecked(r *sql.Rows, a *check.Artifact) error {
 	}
 	copy(a.SHA256[:], sum)
 	copy(a.MD5[:], md)
-	a.BuildNumber, a.V3 = uint64(number), revision != 0 //nolint:gosec // as it was stored
+	a.BuildNumber, a.V3 = uint64(number), revision != 0
 	a.Yanked, a.Deleted, a.Purged = !yanked.IsZero(), !deleted.IsZero(), !purged.IsZero()
 	if err := unmarshal([]byte(patch), &a.Patch); err != nil {
 		a.Unpatchable = "a correction that cannot be read: " + err.Error()

@@ -19,7 +19,7 @@ func (db *DB) MendArtifact(ctx context.Context, id int64, sum [32]byte, own chec
 	return db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE artifact SET index_json = $3, run_exports = $4, about = $5, traits = $6, schema_version = $7, depends = $8, build_number = $9,
 				timestamp_ms = $10, license = $11, md5 = $12, size = $13 WHERE id = $1 AND sha256 = $2 AND purged_us IS NULL`,
-			id, sum[:], own.RawIndex, text(own.RunExports), text(own.About), int64(own.Traits), revision(own.V3), text(own.Depends), int64(own.BuildNumber), //nolint:gosec // at most 2^63-1
+			id, sum[:], own.RawIndex, text(own.RunExports), text(own.About), int64(own.Traits), revision(own.V3), text(own.Depends), int64(own.BuildNumber),
 			own.TimestampMS, own.License, own.MD5[:], own.Size)
 		if err != nil {
 			return fmt.Errorf("mend artifact: %w", err)
@@ -152,28 +152,25 @@ func (c *change) forgetBroken(ctx context.Context, name string) error {
 func (c *change) rebuildSeries(ctx context.Context, s index.Series) error {
 	place := []any{c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s)}
 	const where = ` WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND series = $4`
-	blocks, err := collect(ctx, c.tx, func(r *sql.Rows, n *int64) error { return r.Scan(n) }, `DELETE FROM piece`+where+` RETURNING block_id`, place...)
-	if err != nil {
+	if _, err := c.tx.ExecContext(ctx, `DELETE FROM piece`+where, place...); err != nil {
 		return fmt.Errorf("drop pieces of a series: %w", err)
 	}
 	if _, err := c.tx.ExecContext(ctx, `DELETE FROM series`+where, place...); err != nil {
 		return fmt.Errorf("drop sums of a series: %w", err)
 	}
-	if err := c.dropUnused(ctx, blocks); err != nil {
+	if err := c.dropUnused(ctx); err != nil {
 		return err
 	}
 	return c.refill(ctx, s)
 }
 
-// dropUnused drops those blocks that no piece has: where pieces are damaged, two may have one.
-func (c *change) dropUnused(ctx context.Context, blocks []int64) error {
-	for some := range slices.Chunk(blocks, digestsAtOnce) {
-		var p params
-		_, err := c.tx.ExecContext(ctx, `INSERT INTO dropped_block (id, at_us) SELECT id, CAST(`+p.add(micros(c.gen.CommittedAt))+` AS BIGINT) FROM block
-			WHERE id IN (`+in(&p, some)+`) AND id NOT IN (SELECT block_id FROM piece WHERE channel_id = `+p.add(c.place.ChannelID)+`) ON CONFLICT (id) DO NOTHING`, p.args...)
-		if err != nil {
-			return fmt.Errorf("drop blocks of a series: %w", err)
-		}
+// dropUnused drops the blocks that no piece has any more. Not simply those of the pieces that went: where pieces are
+// damaged, two may have one block.
+func (c *change) dropUnused(ctx context.Context) error {
+	_, err := c.tx.ExecContext(ctx, `INSERT INTO dropped_block (id, at_us) SELECT id, CAST($2 AS BIGINT) FROM block WHERE channel_id = $1
+		AND id NOT IN (SELECT block_id FROM piece WHERE channel_id = $1) AND id NOT IN (SELECT id FROM dropped_block)`, c.place.ChannelID, micros(c.gen.CommittedAt))
+	if err != nil {
+		return fmt.Errorf("drop blocks of a series: %w", err)
 	}
 	return nil
 }
