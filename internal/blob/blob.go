@@ -24,6 +24,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"io"
+	"iter"
 )
 
 // Sum is the SHA-256 of a blob, and its name.
@@ -45,6 +46,11 @@ type Store interface {
 	// there is no such blob. From a folder the reader is an *os.File, so that sendfile works. A reader
 	// that is open goes on reading the same bytes when the blob is removed.
 	Open(ctx context.Context, sum Sum) (io.ReadSeekCloser, int64, error)
+	// All lists every blob there is. Those that come or go meanwhile may be among them or not. After an error it goes
+	// no further.
+	All(ctx context.Context) iter.Seq2[Sum, error]
+	// Held reports whether the fate of a blob is undecided: some process holds it, or did so when it ended.
+	Held(ctx context.Context, sum Sum) (bool, error)
 }
 
 // Stage holds bytes on their way in. It is for one goroutine, but ReadAt may run in several once the

@@ -10,8 +10,7 @@ import (
 	"strings"
 )
 
-// All lists every blob there is. Those that come or go meanwhile may be among them or not. After an error it goes no
-// further.
+// All implements Store.
 func (f *Folder) All(ctx context.Context) iter.Seq2[Sum, error] {
 	return func(yield func(Sum, error) bool) {
 		for first := range 256 {
@@ -34,8 +33,7 @@ func (f *Folder) All(ctx context.Context) iter.Seq2[Sum, error] {
 	}
 }
 
-// Held reports whether the fate of a blob is undecided: some process, this one or another, holds it, or did so when
-// it ended.
+// Held implements Store.
 func (f *Folder) Held(ctx context.Context, sum Sum) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err

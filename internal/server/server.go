@@ -18,6 +18,7 @@ import (
 	"sluice/internal/blob"
 	"sluice/internal/catalog"
 	"sluice/internal/channel"
+	"sluice/internal/check"
 	"sluice/internal/conda/artifact"
 	"sluice/internal/config"
 	"sluice/internal/curate"
@@ -58,6 +59,7 @@ type Server struct {
 	exchange *trust.Exchange
 	handler  http.Handler
 	mails    *mail.Sender // nil when no mails are sent
+	checks   *check.Jobs
 }
 
 // formMargin is what a multipart form adds to the package in it, in bytes.
@@ -85,6 +87,7 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 		Accounts:   &account.Accounts{Store: p.DB, Tokens: p.DB, Addresses: p.DB, Log: p.DB, Now: p.Now, Passwords: account.NewPasswords(max(1, runtime.NumCPU()/2))},
 		Channels:   &channel.Channels{Store: p.DB, Now: p.Now},
 		Publishers: &trust.Publishers{Store: p.DB, Issuers: issuers, Now: p.Now},
+		checks:     check.NewJobs(check.New(p.DB, p.Blobs), p.DB, p.Log, p.Now),
 	}
 	if via, ok := p.Config.MailServer(); ok {
 		s.mails = &mail.Sender{Outbox: p.DB, SMTP: mail.SMTP{Server: via, From: p.Config.MailFrom}, Site: s.site(), Log: p.Log, Now: p.Now}
@@ -118,12 +121,12 @@ func (s *Server) routes() http.Handler {
 	pages := web.New(web.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
 		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now,
-		Curator: curator, DeleteUndo: s.parts.Config.DeleteUndo, Mails: s.mails != nil,
+		Checks: s.checks, Curator: curator, DeleteUndo: s.parts.Config.DeleteUndo, Mails: s.mails != nil,
 	})
 	programs := api.New(api.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
 		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Now: s.parts.Now,
-		Curator: curator, DeleteUndo: s.parts.Config.DeleteUndo, Audiences: s.parts.Config.AllAudiences(), Issuers: s.issuers,
+		Checks: s.checks, Curator: curator, DeleteUndo: s.parts.Config.DeleteUndo, Audiences: s.parts.Config.AllAudiences(), Issuers: s.issuers,
 	})
 	std := &oauth.OAuth{URL: s.parts.Config.URL, Exchange: s.exchange, Revocations: revoke.New(s.parts.DB, s.parts.Now)}
 	mux := http.NewServeMux()
@@ -199,12 +202,14 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 const sweepEvery = 10 * time.Minute
 
 // Run does what goes on beside the requests, until ctx ends: it keeps the issuers' keys fresh, sweeps the database,
-// tells owners of publishers that end, removes the bytes of what was deleted, and sends mails. It returns when all of it has ended.
+// tells owners of publishers that end, removes the bytes of what was deleted, checks channels when their owners ask for
+// it, and sends mails. It returns when all of it has ended.
 func (s *Server) Run(ctx context.Context) {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { s.exchange.Run(ctx) })
 	jobs.Go(func() { s.sweep(ctx) })
 	jobs.Go(func() { s.purge(ctx) })
+	jobs.Go(func() { s.checks.Run(ctx) })
 	if s.mails != nil {
 		jobs.Go(func() { s.mails.Run(ctx) })
 	}

@@ -20,6 +20,7 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/channel"
+	"sluice/internal/check"
 	"sluice/internal/curate"
 	"sluice/internal/server/caller"
 	"sluice/internal/trust"
@@ -47,6 +48,7 @@ type Deps struct {
 	Curator    *curate.Curator
 	// DeleteUndo is how long what was deleted can be restored.
 	DeleteUndo time.Duration
+	Checks     *check.Jobs
 	Audit      audit.Log
 	Now        func() time.Time
 }
@@ -92,6 +94,7 @@ func (s *service) routes() {
 	s.providerRoutes()
 	s.packageRoutes()
 	s.artifactRoutes()
+	s.checkRoutes()
 	s.auditRoutes()
 	s.tokenRoutes()
 	s.userRoutes()

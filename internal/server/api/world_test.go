@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,8 +18,10 @@ import (
 	"sluice/internal/access"
 	"sluice/internal/account"
 	"sluice/internal/audit"
+	"sluice/internal/blob"
 	"sluice/internal/catalog"
 	"sluice/internal/channel"
+	"sluice/internal/check"
 	"sluice/internal/conda"
 	"sluice/internal/conda/artifact"
 	"sluice/internal/curate"
@@ -47,6 +50,9 @@ type world struct {
 	service *service
 	mux     *http.ServeMux
 	access  *access.Access
+	checks  *check.Jobs
+	// checked is told of every check that ended.
+	checked chan struct{}
 	bearers map[string]string // by caller's name
 	cookie  string            // ann's session
 }
@@ -60,14 +66,17 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{DB: d, bearers: map[string]string{}, mux: http.NewServeMux()}
+	w := &world{DB: d, bearers: map[string]string{}, mux: http.NewServeMux(), checked: make(chan struct{}, 1)}
+	root := must(os.OpenRoot(t.TempDir()))(t)
+	t.Cleanup(func() { _ = root.Close() })
+	w.checks = check.NewJobs(check.New(d, must(blob.NewFolder(root, d.Referenced))(t)), watchedJobs{d, w.checked}, slog.New(slog.DiscardHandler), clock)
 	w.access = &access.Access{Roles: d, Sessions: d, API: d, Publishes: d, Keys: d, Now: clock}
 	deps := Deps{
 		URL: "https://conda.example.org", Version: "1.2.3", Access: w.access,
 		Channels:   &channel.Channels{Store: d, Now: clock},
 		Accounts:   &account.Accounts{Store: d, Tokens: d, Log: d, Now: clock, Passwords: account.NewPasswords(1)},
 		Publishers: &trust.Publishers{Store: d, Issuers: []trust.Issuer{must(trust.NewIssuer("github", ""))(t)}, Now: clock},
-		Catalog:    &catalog.Catalog{Store: d}, Curator: &curate.Curator{Store: d}, DeleteUndo: 7 * 24 * time.Hour, Audit: d, Now: clock, Audiences: []string{"conda.example.org", "prefix.dev"},
+		Catalog:    &catalog.Catalog{Store: d}, Curator: &curate.Curator{Store: d}, Checks: w.checks, DeleteUndo: 7 * 24 * time.Hour, Audit: d, Now: clock, Audiences: []string{"conda.example.org", "prefix.dev"},
 		Issuers: func() []Issuer {
 			return []Issuer{{Provider: "github", Issuer: "https://token.actions.githubusercontent.com", Usable: true, Keys: 2, FetchedAt: now, ClockSkew: 1.5}}
 		},

@@ -46,7 +46,7 @@ func (s *site) look(ctx context.Context, ch channel.Channel) (place, error) {
 	audits, err := allowed(s.Access.MayAudit(ctx, who, ch))
 	p.head = page.ChannelHead{
 		Name: ch.Name.String(), Description: ch.Description, Private: ch.Visibility == channel.Private,
-		Packages: p.totals.Packages, Publishers: len(p.rules), SeesPublishers: p.inside, SeesAudit: audits,
+		Packages: p.totals.Packages, Publishers: len(p.rules), SeesPublishers: p.inside, SeesAudit: audits, MayManage: p.owner,
 	}
 	if err != nil {
 		return p, err

@@ -14,6 +14,7 @@ import (
 	"sluice/internal/audit"
 	"sluice/internal/catalog"
 	"sluice/internal/channel"
+	"sluice/internal/check"
 	"sluice/internal/curate"
 	"sluice/internal/fault"
 	"sluice/internal/server/caller"
@@ -38,6 +39,7 @@ type Deps struct {
 	Curator    *curate.Curator
 	// DeleteUndo is how long what was deleted can be restored.
 	DeleteUndo time.Duration
+	Checks     *check.Jobs
 	Audit      audit.Log
 	// Mails says that this server sends mails.
 	Mails bool
@@ -111,6 +113,7 @@ func (s *site) routes() map[string]takes {
 
 		channelPath:                         {show: s.channel},
 		channelPath + "/audit":              {show: s.audit},
+		channelPath + "/check":              {show: s.check, act: s.startCheck},
 		packagePath:                         {show: s.latest},
 		packagePath + "/versions":           {show: s.versions},
 		packagePath + "/versions/{version}": {show: s.version},

@@ -16,6 +16,8 @@ type ChannelHead struct {
 	SeesPublishers, SeesAudit bool
 	// SeesFiles shows the tab of all files (owners and maintainers).
 	SeesFiles bool
+	// MayManage shows the tab of the check (owners).
+	MayManage bool
 }
 
 // ChannelView is the page of a channel: can I use it, and whom do I trust then?
@@ -129,6 +131,9 @@ func (h ChannelHead) tabs() []tab {
 	}
 	if h.SeesAudit {
 		list = append(list, tab{"Audit log", AuditPath(h.Name), -1})
+	}
+	if h.MayManage {
+		list = append(list, tab{"Check", CheckPath(h.Name), -1})
 	}
 	return list
 }

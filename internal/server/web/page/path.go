@@ -41,6 +41,9 @@ func VersionPath(channel, name, version string) string {
 	return VersionsPath(channel, name) + "/" + url.PathEscape(version)
 }
 
+// CheckPath tells how the check of a channel's index stands; a POST to it begins one.
+func CheckPath(channel string) string { return ChannelPath(channel) + "/check" }
+
 // PublishersPath is the list of a channel's trusted publishers; a POST to it adds one.
 func PublishersPath(channel string) string { return ChannelPath(channel) + "/publishers" }
 

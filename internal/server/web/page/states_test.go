@@ -272,6 +272,13 @@ func auditView() AuditView {
 	}
 }
 
+// managed is the head of a channel for its owner.
+func managed() ChannelHead {
+	h := forgeHead()
+	h.MayManage = true
+	return h
+}
+
 // states are the pages, each in every state that looks different.
 func states() map[string]templ.Component {
 	me, anyone := frame("mara"), frame("")
@@ -290,7 +297,16 @@ func states() map[string]templ.Component {
 		"home-cut":         Home(me, HomeView{ChannelTotal: 300, Cut: true, Channels: []ChannelRow{{Name: "attic"}, {Name: "forge"}}}),
 		"versions": Versions(me, VersionsView{Channel: "forge", Name: "ripgrep", Summary: packageView().Summary, Matrix: versions(),
 			Paging: Paging{From: 1, To: 6, Total: 14, Next: "/channels/forge/packages/ripgrep/versions?after=13.0.0"}}),
-		"audit":             Audit(me, auditView()),
+		"audit":         Audit(me, auditView()),
+		"check-none":    CheckIndex(me, CheckView{Head: managed()}),
+		"check-running": CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Running: true, By: "mara", Started: before(time.Minute), Step: "artifacts", Done: 1200, Total: 4000}}),
+		"check-agrees":  CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Quick: true, By: "mara", Started: before(time.Hour), Ended: before(time.Minute), Done: 4000, Total: 4000, Repaired: 3}}),
+		"check-broken":  CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Broken: true, Problem: "The server was stopped.", By: "mara", Started: before(time.Hour)}}),
+		"check-differs": CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Repair: true, By: "mara", Started: before(time.Hour), Ended: before(time.Minute), Done: 4000, Total: 4000,
+			Differences: 300, Repairable: 2, Found: []CheckDifference{
+				{"main/noarch/tide", "shard.content", "no shard", "one of 3 records"},
+				{"noarch/" + strings.Repeat("long-", 20) + "1.0-0.conda", "blob.missing", "no bytes", "1349 bytes with SHA-256 " + strings.Repeat("ab", 32)},
+			}}}),
 		"audit-empty":       Audit(me, AuditView{Head: forgeHead()}),
 		"audit-none":        Audit(me, AuditView{Head: forgeHead(), Kind: "refused", Kinds: auditView().Kinds}),
 		"search":            Search(me, SearchView{Query: "tide", Packages: packages()[2:5], Paging: Paging{From: 1, To: 3, Total: 10_000, AtLeast: true, First: "/search?q=tide", Next: "/search?q=tide&after=x"}, Channels: 3}),
