@@ -230,6 +230,11 @@ func compareOwn(a Artifact, own Own) (Difference, bool) {
 	}
 	d := of(Metadata, a)
 	d.truth = &own
+	for _, l := range a.Records {
+		if !l.TakenOut {
+			d.labels = append(d.labels, l.Label)
+		}
+	}
 	d.Stored, d.Expected = differing(fields(a.Own), fields(own), "", "")
 	return d, d.Stored != d.Expected
 }

@@ -75,11 +75,13 @@ type run struct {
 	channel channel.Channel
 	result  *Result
 	total   int64
+	// untrue are labels and names of which channeldata.json was found to be wrong.
+	untrue map[string]bool
 }
 
 // Channel compares everything that readers are told of a channel. The error is for what kept it from being looked at.
 func (c *Checker) Channel(ctx context.Context, ch channel.Channel, o Options) (*Result, error) {
-	r := &run{Checker: c, Options: o, channel: ch, result: &Result{Channel: ch, Counts: map[Kind]int{}}}
+	r := &run{Checker: c, Options: o, channel: ch, result: &Result{Channel: ch, Counts: map[Kind]int{}}, untrue: map[string]bool{}}
 	var err error
 	if r.total, err = c.store.CountArtifacts(ctx, ch.ID); err != nil {
 		return nil, err

@@ -62,7 +62,13 @@ func damages() []damage {
 			w.do(t, "rubbish", curate.Change{Kind: curate.Delete, Reason: "rubbish"})
 		}},
 		{name: "index.json", do: sqlDamage(`UPDATE artifact SET index_json = $1 WHERE`+oneFile, []byte(`{}`)), want: counts{check.Metadata: 1}, about: "index.json"},
-		{name: "run_exports", do: sqlDamage(`UPDATE artifact SET run_exports = '{}' WHERE` + oneFile), want: counts{check.Metadata: 1}, about: `run_exports: {"Weak":["tide10 >=1"]`},
+		{name: "run_exports", do: sqlDamage(`UPDATE artifact SET run_exports = '{}' WHERE` + oneFile), want: counts{check.Metadata: 1, check.ChannelData: 1}, about: `"tide10 >=1"]`},
+		{name: "traits, told as well", do: func(t *testing.T, w *world) {
+			t.Helper()
+			w.hurt(t, `UPDATE artifact SET traits = 127 WHERE`+oneFile)
+			w.hurt(t, `UPDATE channeldata SET stale = 1 WHERE name = 'tide10'`)
+			w.fresh(t)
+		}, want: counts{check.Metadata: 1}, about: "traits: 127"},
 		{name: "JSON that is none", do: sqlDamage(`UPDATE artifact SET depends = 'x' WHERE` + oneFile), want: counts{check.Metadata: 1}, about: "depends"},
 		{name: "size", do: sqlDamage(`UPDATE artifact SET size = 7 WHERE` + oneFile), want: counts{check.Metadata: 1, check.Package: 1}, about: ""},
 		{name: "MD5", do: sqlDamage(`UPDATE artifact SET md5 = $1 WHERE`+oneFile, make([]byte, 16)), want: counts{check.Metadata: 1}, about: "md5"},
@@ -83,11 +89,11 @@ func damages() []damage {
 		{name: "record under another name", do: sqlDamage(`UPDATE record SET name = 'zzz' WHERE` + oneRecord), want: counts{check.Record: 1, check.Shard: 2, check.ChannelData: 1}, about: ""},
 		{name: "record in another series", do: sqlDamage(`UPDATE record SET series = 'v3.conda' WHERE` + oneRecord),
 			want: counts{check.Record: 1, check.Shard: 1, check.Pieces: 1, check.Members: 1}, about: ""},
-		{name: "not shown", do: sqlDamage(`UPDATE record SET shown = 0 WHERE` + oneRecord), want: counts{check.Shown: 1, check.Members: 2, check.Shard: 1}, about: ""},
+		{name: "not shown", do: sqlDamage(`UPDATE record SET shown = 0 WHERE` + oneRecord), want: counts{check.Shown: 1, check.Members: 2, check.Shard: 1, check.ChannelData: 1}, about: ""},
 		{name: "shown though yanked", do: sqlDamage(`UPDATE record SET shown = 1 WHERE filename = 'tide03-1.0-0.conda'`),
-			want: counts{check.Shown: 1, check.Members: 3, check.Shard: 1}, about: ""},
+			want: counts{check.Shown: 1, check.Members: 3, check.Shard: 1, check.ChannelData: 1}, about: ""},
 		{name: "shown though deleted", do: sqlDamage(`UPDATE record SET shown = 1 WHERE filename = 'tide06-1.0-0.conda'`),
-			want: counts{check.Shown: 1, check.Members: 2, check.Shard: 1}, about: ""},
+			want: counts{check.Shown: 1, check.Members: 2, check.Shard: 1, check.ChannelData: 1}, about: ""},
 		{name: "no generation", do: sqlDamage(`DELETE FROM generation WHERE` + main), want: counts{check.Generation: 1}, about: ""},
 		{name: "generation gone back", do: sqlDamage(`UPDATE generation SET number = 2 WHERE` + main), want: counts{check.Generation: 1}, about: "generation 2"},
 		{name: "lowest piece", do: sqlDamage(`UPDATE piece SET first_key = 'a' WHERE series = 'packages.conda' AND first_key = '' AND` + main), want: counts{check.Pieces: 1}, about: "packages.conda"},
@@ -116,7 +122,8 @@ func damages() []damage {
 		{name: "shard changed", do: sqlDamage(`UPDATE shard SET bytes = $1 WHERE superseded_us IS NULL AND name = 'tide10' AND`+main, []byte{1}), want: counts{check.ShardSum: 1}, about: "tide10"},
 		{name: "line of a package", do: sqlDamage(`UPDATE package SET artifacts = 99 WHERE name = 'tide10'`), want: counts{check.Package: 1}, about: "tide10"},
 		{name: "line of a package gone", do: sqlDamage(`DELETE FROM package WHERE name = 'tide10'`), want: counts{check.Package: 1}, about: "no line"},
-		{name: "channeldata", do: sqlDamage(`DELETE FROM channeldata WHERE name = 'tide10'`), want: counts{check.ChannelData: 1}, about: "main/tide10"},
+		{name: "channeldata", do: sqlDamage(`DELETE FROM channeldata WHERE name = 'tide10'`), want: counts{check.ChannelData: 1}, about: "main/noarch/tide10"},
+		{name: "channeldata of a name", do: sqlDamage(`UPDATE channeldata SET stale = 0, member = $1 WHERE name = 'tide10'`, []byte(`"tide10":{}`)), want: counts{check.ChannelData: 1}, about: `"tide10":{}`},
 		{name: "block of no piece", do: sqlDamage(`INSERT INTO block (channel_id, bytes) VALUES (1, $1)`, []byte{1}), want: counts{check.BlockStray: 1}, about: ""},
 		{name: "block to be removed", do: sqlDamage(`INSERT INTO dropped_block (id, at_us) SELECT block_id, 1 FROM piece WHERE series = 'shards' AND` + main), want: counts{check.BlockDropped: 1}, about: ""},
 	}
@@ -202,6 +209,7 @@ func TestEveryDamage(t *testing.T) {
 
 func (w *world) suffer(t *testing.T, d damage) {
 	t.Helper()
+	w.fresh(t)
 	before := w.files(t)
 	d.do(t, w)
 	r, found := w.look(t, false)
@@ -225,6 +233,16 @@ func (w *world) suffer(t *testing.T, d damage) {
 	}
 	if diff := cmp.Diff(decoded(before), decoded(w.files(t))); diff != "" {
 		t.Errorf("after the repair clients read something else: %s", diff)
+	}
+}
+
+// fresh has channeldata.json made, as somebody does who asks for it.
+func (w *world) fresh(t *testing.T) {
+	t.Helper()
+	for _, l := range []string{"main", "rc"} {
+		if more := must(w.db.FreshenChannelData(t.Context(), index.Label{ChannelID: w.channel.ID, Name: must(conda.ParseLabel(l))(t)}))(t); more {
+			t.Fatal("channeldata is not all fresh")
+		}
 	}
 }
 

@@ -43,10 +43,9 @@ const (
 	// bytes of a shard are not those of its name.
 	Shard    Kind = "shard.content"
 	ShardSum Kind = "shard.sha256"
-	// Package: the line that lists show of a name is wrong. ChannelData: a name is missing from what channeldata.json
-	// is made of.
+	// Package: the line that lists show of a name is wrong. ChannelData: what channeldata.json says of a name.
 	Package     Kind = "package.line"
-	ChannelData Kind = "channeldata.name"
+	ChannelData Kind = "channeldata.member"
 	// BlockStray: a block that no piece has. BlockDropped: one that a piece has will be removed.
 	BlockStray   Kind = "block.stray"
 	BlockDropped Kind = "block.dropped"
@@ -84,7 +83,8 @@ type Difference struct {
 
 	place      index.Place
 	artifactID int64
-	number     int64 // of a block
+	labels     []string // that list the artifact
+	number     int64    // of a block
 	sum        [32]byte
 	truth      *Own // what the package says of itself, where the database says something else
 }

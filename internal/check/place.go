@@ -154,6 +154,7 @@ func (r *run) shards(ctx context.Context, p index.Place) error {
 		}
 		for _, n := range some {
 			r.shard(p, n)
+			r.told(p, n)
 			after = n.Name
 		}
 		if len(some) < namesAtOnce {

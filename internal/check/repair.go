@@ -20,9 +20,10 @@ type plan struct {
 	packages  map[string]bool
 	blocks    []int64
 	keep      []int64
-	names     []LabelName
-	// records are artifacts whose records are made anew, by label and subdir; their places are known only to them.
-	records map[LabelName]map[int64]bool
+	// records are artifacts whose records are made anew, by label and subdir: their places are only named.
+	records map[[2]string]map[int64]bool
+	// retold are names by label and subdir.
+	retold map[[2]string][]string
 	// damaged are artifacts whose bytes are not what they were, and which readers are told of.
 	damaged map[int64]Difference
 }
@@ -43,10 +44,10 @@ func (p *plan) add(d Difference) {
 	case Metadata:
 		put(&p.artifacts, d.artifactID, truth{d.sum, *d.truth})
 		if f, err := conda.ParseFilename(d.Name); err == nil {
-			put(&p.packages, f.Name(), true) // its line was counted from what was wrong
+			p.retell(d, f.Name())
 		}
 	case Record, Shown:
-		at := LabelName{d.Label, d.Subdir}
+		at := [2]string{d.Label, d.Subdir}
 		if p.records[at] == nil {
 			put(&p.records, at, map[int64]bool{})
 		}
@@ -57,12 +58,10 @@ func (p *plan) add(d Difference) {
 		p.of(d)
 	case Pieces, Block, Members, Totals:
 		p.of(d).series[index.Series(d.Series)] = true
-	case Shard, ShardSum:
+	case Shard, ShardSum, ChannelData:
 		p.of(d).names[d.Name] = true
 	case Package:
 		put(&p.packages, d.Name, true)
-	case ChannelData:
-		p.names = append(p.names, LabelName{d.Label, d.Name})
 	case BlockStray:
 		p.blocks = append(p.blocks, d.number)
 	case BlockDropped:
@@ -70,6 +69,15 @@ func (p *plan) add(d Difference) {
 	case BlobMissing, BlobChanged:
 		put(&p.damaged, d.artifactID, d)
 	case BlobStray, Unreadable, Patch:
+	}
+}
+
+// retell has everything made anew that was told of a package by what was wrong: its line, and what channeldata.json says.
+func (p *plan) retell(d Difference, name string) {
+	put(&p.packages, name, true)
+	for _, l := range d.labels {
+		at := [2]string{l, d.Subdir}
+		put(&p.retold, at, append(p.retold[at], name))
 	}
 }
 
@@ -114,9 +122,9 @@ func (c *Checker) Repair(ctx context.Context, by audit.Actor, found *Result) err
 		}
 	}
 	rest := MendChannel{
-		Artifacts: slices.Sorted(maps.Keys(p.counted)), Packages: slices.Sorted(maps.Keys(p.packages)), Blocks: p.blocks, Keep: p.keep, Names: p.names,
+		Artifacts: slices.Sorted(maps.Keys(p.counted)), Packages: slices.Sorted(maps.Keys(p.packages)), Blocks: p.blocks, Keep: p.keep,
 	}
-	if len(rest.Artifacts)+len(rest.Packages)+len(rest.Blocks)+len(rest.Keep)+len(rest.Names) == 0 {
+	if len(rest.Artifacts)+len(rest.Packages)+len(rest.Blocks)+len(rest.Keep) == 0 {
 		return nil
 	}
 	event.Subject, event.Sentence = event.Channel, "made what lists show of "+event.Channel+" anew where it differed from its artifacts"
@@ -143,18 +151,27 @@ func (p *plan) mends(channelID int64) ([]Mend, error) {
 		return at[place]
 	}
 	for where, ids := range p.records {
-		place, err := parsePlace(channelID, where.Label, where.Name)
+		place, err := parsePlace(channelID, where[0], where[1])
 		if err != nil {
 			return nil, err
 		}
 		in(place).Artifacts = slices.Sorted(maps.Keys(ids))
 	}
+	for where, names := range p.retold {
+		place, err := parsePlace(channelID, where[0], where[1])
+		if err != nil {
+			return nil, err
+		}
+		in(place).Names = names
+	}
 	for place, what := range p.places {
 		m := in(place)
-		m.Series, m.Names = slices.Sorted(maps.Keys(what.series)), slices.Sorted(maps.Keys(what.names))
+		m.Series, m.Names = slices.Sorted(maps.Keys(what.series)), slices.AppendSeq(m.Names, maps.Keys(what.names))
 	}
 	var out []Mend
 	for _, m := range at {
+		slices.Sort(m.Names)
+		m.Names = slices.Compact(m.Names)
 		out = append(out, *m)
 	}
 	slices.SortFunc(out, func(a, b Mend) int {

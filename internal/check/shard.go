@@ -8,6 +8,21 @@ import (
 	"sluice/internal/index"
 )
 
+// told compares what channeldata.json says of a name with its artifacts, once in a label.
+func (r *run) told(p index.Place, n Name) {
+	key := p.Label.String() + "/" + n.Name
+	if !n.Untold && bytes.Equal(n.Told, n.TellIt) || r.untrue[key] {
+		return
+	}
+	r.untrue[key] = true
+	d := at(ChannelData, p)
+	d.Name, d.Stored, d.Expected = n.Name, orNone(string(n.Told)), orNone(string(n.TellIt))
+	if n.Untold {
+		d.Expected = "a line, to be made when it is asked for"
+	}
+	r.found(d)
+}
+
 // shard compares the shard of a name with its records. How it is compressed is not compared: a later version of the
 // program may do that better, and leaves alone what is there.
 func (r *run) shard(p index.Place, n Name) {

@@ -44,7 +44,7 @@ type Index interface {
 	PiecesFrom(ctx context.Context, p index.Place, s index.Series, key string, limit int) (Run, error)
 	// NamesAfter lists names that have records or a shard, those after a name.
 	NamesAfter(ctx context.Context, p index.Place, after string, limit int) ([]Name, error)
-	// Strays lists what nothing leads to.
+	// Strays lists blocks that nothing leads to.
 	Strays(ctx context.Context, channelID int64) (Strays, error)
 }
 
@@ -159,23 +159,21 @@ type Name struct {
 	Members repodata.ShardMembers
 	// SHA256 and Bytes are its shard; nil for none.
 	SHA256, Bytes []byte
+	// Told is what channeldata.json says of the name in the label, TellIt what it should; both nil while that is to be
+	// made anew when it is asked for. Untold says that there is nothing though something should be.
+	Told, TellIt []byte
+	Untold       bool
 }
 
-// Strays are rows that nothing leads to, at most a thousand of each kind.
-type Strays struct {
-	// Blocks have no piece. Dropped are those of pieces that are to be removed.
-	Blocks, Dropped []int64
-	// Names are those that channeldata.json should have, by label.
-	Names []LabelName
-}
-
-// LabelName is a name in a label.
-type LabelName struct{ Label, Name string }
+// Strays are blocks that nothing leads to, at most a thousand of each kind: they have no piece, or are those of pieces and
+// are to be removed all the same.
+type Strays struct{ Blocks, Dropped []int64 }
 
 // Mend is what is to be made anew of a place.
 type Mend struct {
 	Place index.Place
-	// Artifacts are those whose records are, Series those of which all pieces are, Names those whose shards are.
+	// Artifacts are those whose records are, Series those of which all pieces are, Names those whose shards are, and what
+	// channeldata.json says of them.
 	Artifacts []int64
 	Series    []index.Series
 	Names     []string
@@ -186,7 +184,6 @@ type MendChannel struct {
 	// Artifacts are those whose labels are counted, Packages those whose lines are made anew.
 	Artifacts []int64
 	Packages  []string
-	// Blocks are to be removed, Keep are not, Names are added to channeldata.json.
+	// Blocks are to be removed, Keep are not.
 	Blocks, Keep []int64
-	Names        []LabelName
 }

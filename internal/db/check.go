@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"sluice/internal/check"
+	"sluice/internal/conda/repodata"
 	"sluice/internal/index"
 )
 
@@ -240,11 +242,39 @@ func (db *DB) NamesAfter(ctx context.Context, p index.Place, after string, limit
 			if n.SHA256, n.Bytes, err = currentShard(ctx, tx, p, name); err != nil {
 				return err
 			}
+			if err := readTold(ctx, tx, index.Label{ChannelID: p.ChannelID, Name: p.Label}, &n); err != nil {
+				return err
+			}
 			out = append(out, n)
 		}
 		return nil
 	})
 	return out, err
+}
+
+// readTold reads what channeldata.json says of a name, and what it should say.
+func readTold(ctx context.Context, q queryer, l index.Label, n *check.Name) error {
+	var stale bool
+	err := q.QueryRowContext(ctx, `SELECT stale, member FROM channeldata WHERE channel_id = $1 AND label = $2 AND name = $3`, l.ChannelID, l.Name.String(), n.Name).Scan(&stale, &n.Told)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		n.Untold = n.Records > len(n.Members.Removed)
+		return nil
+	case err != nil:
+		return fmt.Errorf("member of channeldata: %w", err)
+	case stale:
+		n.Told = nil
+		return nil
+	}
+	all, err := channelArtifacts(ctx, q, l, n.Name)
+	switch {
+	case err != nil: // something of an artifact cannot be read, which is told of the artifact
+		n.Told = nil
+		return ctx.Err()
+	case len(all) > 0:
+		n.TellIt = repodata.ChannelDataMember(n.Name, all)
+	}
+	return nil
 }
 
 // currentShard is the shard of a name; nil for none.
@@ -279,13 +309,6 @@ func (db *DB) Strays(ctx context.Context, channelID int64) (check.Strays, error)
 			channelID, straysAtOnce)
 		if err != nil {
 			return fmt.Errorf("dropped blocks: %w", err)
-		}
-		out.Names, err = collect(ctx, tx, func(r *sql.Rows, n *check.LabelName) error { return r.Scan(&n.Label, &n.Name) },
-			`SELECT DISTINCT r.label, r.name FROM record r WHERE r.channel_id = $1 AND r.shown > 0
-				AND NOT EXISTS (SELECT 1 FROM channeldata c WHERE c.channel_id = r.channel_id AND c.label = r.label AND c.name = r.name)
-			ORDER BY r.label, r.name LIMIT $2`, channelID, straysAtOnce)
-		if err != nil {
-			return fmt.Errorf("names of channeldata: %w", err)
 		}
 		return nil
 	})

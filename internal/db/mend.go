@@ -238,11 +238,6 @@ func (db *DB) MendChannel(ctx context.Context, ch channel.Channel, m check.MendC
 		if err := db.mendBlocks(ctx, tx, m); err != nil {
 			return err
 		}
-		for _, n := range m.Names {
-			if err := nameInChannelData(ctx, tx, ch.ID, n); err != nil {
-				return err
-			}
-		}
 		return db.appendEvent(ctx, tx, e)
 	})
 }
@@ -254,20 +249,6 @@ func countListings(ctx context.Context, tx *sql.Tx, ids []int64) error {
 		if err != nil {
 			return fmt.Errorf("count labels: %w", err)
 		}
-	}
-	return nil
-}
-
-// nameInChannelData adds a name to channeldata.json, to be made when it is asked for, if the label has any record of it.
-func nameInChannelData(ctx context.Context, tx *sql.Tx, channelID int64, n check.LabelName) error {
-	var records int
-	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM record WHERE channel_id = $1 AND label = $2 AND name = $3 AND shown > 0`, channelID, n.Label, n.Name).Scan(&records)
-	if err == nil && records > 0 {
-		_, err = tx.ExecContext(ctx, `INSERT INTO channeldata (channel_id, label, name, stale, member) VALUES ($1, $2, $3, 1, $4) ON CONFLICT (channel_id, label, name) DO NOTHING`,
-			channelID, n.Label, n.Name, []byte{})
-	}
-	if err != nil {
-		return fmt.Errorf("mend channeldata: %w", err)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ import (
 
 var (
 	modelSeed = flag.Uint64("model.seed", 0, "seed of the random sequence; 0 takes a new one")
-	modelOps  = flag.Int("model.ops", 80, "length of the random sequence: cut it to find the step that goes wrong first")
+	modelOps  = flag.Int("model.ops", 70, "length of the random sequence: cut it to find the step that goes wrong first")
 )
 
 // The database does what the model says, whatever is done in whatever order, and readers meanwhile see nothing that

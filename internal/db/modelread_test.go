@@ -20,7 +20,7 @@ import (
 )
 
 // modelReaders is how many read meanwhile.
-const modelReaders = 2
+const modelReaders = 1
 
 // read lets readers look at places while steps are done, and compare what must fit together at any moment. What stops
 // them returns how many readings there were.

@@ -87,7 +87,7 @@ func (w *modelWorld) pkg(t *testing.T, key curate.Key, variant int) *modelPackag
 	f := key.File
 	p := build.Package{Name: f.Name(), Version: f.Version(), Build: f.Build(), Subdir: key.Subdir.String(), License: fmt.Sprint("MIT-", variant), Depends: []string{"python"}}
 	if len(f.Name())%2 == 0 {
-		for i := range 1200 {
+		for i := range 700 {
 			p.Depends = append(p.Depends, fmt.Sprintf("library-%03d", i))
 		}
 		p.RunExports.Weak = p.Depends[:200]
