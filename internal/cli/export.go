@@ -55,7 +55,7 @@ func (c *exportCommand) Run(ctx context.Context, s Streams) (err error) {
 		return err
 	}
 	_, err = fmt.Fprintf(s.Out, "Exported channel %s to %s: %s in %s, %d written (%s), %d linked, %d removed; %v.\n",
-		name, c.Dir, count(int64(sum.Packages), "package"), count(int64(sum.Labels), "label"), sum.Written, sizeText(sum.Bytes), sum.Linked, sum.Removed, time.Since(began).Round(time.Second/10))
+		name, c.Dir, count(sum.Packages, "package"), count(int64(sum.Labels), "label"), sum.Written, sizeText(sum.Bytes), sum.Linked, sum.Removed, time.Since(began).Round(time.Second/10))
 	return err
 }
 
