@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,14 +158,13 @@ func TestSourceThatGoesAway(t *testing.T) {
 	}
 	e.index()
 	files := http.FileServer(http.Dir(e.dir))
-	source := httptest.NewUnstartedServer(nil)
-	source.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, ".conda") && !strings.Contains(r.URL.Path, "tide-1.0-0") {
+	var back atomic.Bool
+	source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".conda") && !strings.Contains(r.URL.Path, "tide-1.0-0") && !back.Load() {
 			panic(http.ErrAbortHandler)
 		}
 		files.ServeHTTP(w, r)
-	})
-	source.Start()
+	}))
 	t.Cleanup(source.Close)
 	s := newSite(t, t.TempDir(), "")
 	c := s.config(web(t, source.URL, importing.Credential{}))
@@ -177,7 +177,7 @@ func TestSourceThatGoesAway(t *testing.T) {
 	if _, staging := s.stored(t); len(staging) != 0 {
 		t.Errorf("staging holds %v", staging)
 	}
-	source.Config.Handler = files
+	back.Store(true)
 	if sum, _ := s.bring(t, s.config(web(t, source.URL, importing.Credential{}))); sum.Imported+sum.Present != 60 || sum.Refused != 0 {
 		t.Errorf("the second run: %+v", sum)
 	}
