@@ -111,7 +111,8 @@ func (f *File) Open(ctx context.Context) io.ReadSeekCloser {
 	return f.Layout.Raw(ctx, f.blocks)
 }
 
-// small is the size up to which files are kept whole, in bytes: joining their blocks would cost more than sending them.
+// small is the size up to which files are kept whole at once, in bytes: joining their blocks would cost more than
+// sending them. Larger ones are kept when they are asked for again before the next generation.
 const small = 64 << 10
 
 // bodyKey names a file that is kept whole.
@@ -120,29 +121,44 @@ type bodyKey struct {
 	name  Name
 }
 
-// body is the bytes of a small file at one generation.
+// body is the bytes of a file at one generation; none where it was asked for once.
 type body struct {
 	chain [32]byte
 	bytes []byte
 }
 
-// Whole returns the bytes of a small file, which are shared and never changed; ok is false for one that is too large
-// to be kept in one piece: Open it.
+// bodySize is what a body takes beside its bytes, roughly.
+const bodySize = 256
+
+// Whole returns the bytes of a file, which are shared and never changed; ok is false for one that is too large to be
+// kept in one piece, or not asked for often enough: Open it.
 func (f *File) Whole(ctx context.Context) (b []byte, ok bool, err error) {
-	if f.Size() > small {
+	size := f.Size()
+	if size > f.index.longest {
 		return nil, false, nil
 	}
-	if kept, ok := f.index.bodies.get(f.key); ok && kept.chain == f.Chain {
+	kept, ok := f.index.bodies.get(f.key)
+	switch again := ok && kept.chain == f.Chain; {
+	case again && kept.bytes != nil:
 		return kept.bytes, true, nil
+	case !again && size > small:
+		f.index.bodies.put(f.key, body{chain: f.Chain}, bodySize)
+		return nil, false, nil
 	}
+	b, err = once(ctx, f.index, fmt.Sprintf("whole %d/%s/%s/%s/%x", f.key.place.ChannelID, f.key.place.Label, f.key.place.Subdir, f.key.name, f.Chain), loadTime, f.join)
+	return b, err == nil, err
+}
+
+// join puts the file together, and keeps it.
+func (f *File) join(ctx context.Context) ([]byte, error) {
 	r := f.Open(ctx)
 	defer func() { _ = r.Close() }() // it was only read
-	b = make([]byte, f.Size())
+	b := make([]byte, f.Size())
 	if _, err := io.ReadFull(r, b); err != nil {
-		return nil, false, fmt.Errorf("read %s: %w", f.key.name, err)
+		return nil, fmt.Errorf("read %s: %w", f.key.name, err)
 	}
 	if f.Number > 0 { // there is no end of places in which nothing was ever listed
-		f.index.bodies.put(f.key, body{f.Chain, b}, len(b))
+		f.index.bodies.put(f.key, body{f.Chain, b}, bodySize+len(b))
 	}
-	return b, true, nil
+	return b, nil
 }

@@ -173,6 +173,8 @@ type Index struct {
 	// largest is the size of the largest file whose blocks are kept: a larger one would drive out all others and
 	// then itself.
 	largest int64
+	// longest is the size of the largest file that is kept whole, in one piece.
+	longest int64
 	// loads lets readers who want the same at once read it once.
 	loads singleflight.Group
 	// building is full while a channeldata.json is being made: one at a time, since each takes what it takes.
@@ -185,7 +187,7 @@ func New(store Store, memory int64) *Index {
 	return &Index{
 		store: store, layers: newShelf[layerKey, *layer](c), blocks: newShelf[int64, []byte](c),
 		bodies: newShelf[bodyKey, body](c), shards: newShelf[shardKey, []byte](c), labels: newShelf[Label, *channelData](c),
-		largest: memory / 4 * 3, building: make(chan struct{}, 1),
+		largest: memory / 4 * 3, longest: memory / 6, building: make(chan struct{}, 1),
 	}
 }
 

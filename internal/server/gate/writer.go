@@ -20,10 +20,10 @@ type writer struct {
 	aborted bool // the connection is cut, or its other end did not take the whole
 }
 
-// chunkOf is how much must get through in each stall: 4 KiB a second, in pieces that are neither too
-// small for sendfile nor so large that a slow reader fails on the buffers between us.
+// chunkOf is how much must get through in each stall: 128 KiB in half a minute, which is what handlers write at once, in
+// pieces that are neither too small for sendfile nor so large that a slow reader fails on the buffers between us.
 func chunkOf(stall time.Duration) int64 {
-	return min(max(int64(stall.Seconds()*(4<<10)), 16<<10), 256<<10)
+	return min(max(int64(stall.Seconds()*(128<<10)/30), 16<<10), 256<<10)
 }
 
 func newWriter(w http.ResponseWriter, stall time.Duration) *writer {
