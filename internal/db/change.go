@@ -34,6 +34,8 @@ type change struct {
 	// names are the package names whose shards are made anew, and of each the files that changed; nil: all of them, from
 	// the records alone.
 	names map[string]map[string]bool
+	// coming are pieces that are being made.
+	coming []coming
 	// whole are series of which every piece is made anew, since what is stored of them is damaged.
 	whole []index.Series
 }
@@ -92,20 +94,12 @@ func (c *change) write(ctx context.Context) error {
 	if len(c.what) == 0 {
 		return nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.names)) {
-		if err := c.rebuildShard(ctx, name); err != nil {
-			return err
-		}
-		if err := c.staleChannelData(ctx, name); err != nil {
-			return err
-		}
+	if err := c.rebuildShards(ctx, slices.Sorted(maps.Keys(c.names))); err != nil {
+		return err
 	}
 	for _, s := range c.whole {
 		delete(c.keys, s)
 		if err := c.rebuildSeries(ctx, s); err != nil {
-			return err
-		}
-		if err := c.total(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -113,6 +107,11 @@ func (c *change) write(ctx context.Context) error {
 		if err := c.rebuildPieces(ctx, s, slices.Sorted(maps.Keys(c.keys[s]))); err != nil {
 			return err
 		}
+	}
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	for _, s := range slices.Sorted(maps.Keys(c.sums)) {
 		if err := c.total(ctx, s); err != nil {
 			return err
 		}

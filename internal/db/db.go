@@ -26,7 +26,6 @@ import (
 
 	"sluice/internal/channel"
 	"sluice/internal/conda"
-	"sluice/internal/conda/repodata"
 	"sluice/internal/fault"
 	"sluice/internal/index"
 )
@@ -51,7 +50,7 @@ type DB struct {
 	// nameBlob is run by a transaction that is about to name a blob, doubtBlob by one that asks whether any
 	// does: it waits for those. SQLite needs neither, for a transaction ends with its process.
 	nameBlob, doubtBlob string
-	encoder             *repodata.Encoder
+	encoders            encoders
 	now                 func() time.Time
 	// commits counts those of SQLite; nil on PostgreSQL, where others commit, too.
 	commits     *commits
@@ -102,7 +101,7 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 	}
 	reader := sql.OpenDB(connect)
 	reader.SetMaxOpenConns(readers + 1)
-	db := &DB{writer: writer, reader: reader, encoder: repodata.NewEncoder(), now: now, commits: newCommits(reader, time.Now)}
+	db := &DB{writer: writer, reader: reader, encoders: newEncoders(), now: now, commits: newCommits(reader, time.Now)}
 	db.remember()
 	if err := errors.Join(db.checkSQLite(ctx), db.migrate(ctx, goose.DialectSQLite3, "sqlite")); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
@@ -148,7 +147,7 @@ func OpenPostgres(ctx context.Context, dsn string, now func() time.Time) (*DB, e
 	db := &DB{
 		writer: pool, reader: pool, forUpdate: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED", forShare: " FOR SHARE", lockPublisher: " FOR UPDATE OF p",
 		nameBlob: `SELECT pg_advisory_xact_lock_shared($1)`, doubtBlob: `SELECT pg_advisory_xact_lock($1)`,
-		encoder: repodata.NewEncoder(), now: now,
+		encoders: newEncoders(), now: now,
 	}
 	db.remember()
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockRetries))

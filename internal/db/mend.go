@@ -191,7 +191,7 @@ func (c *change) refill(ctx context.Context, s index.Series) error {
 		last := len(some) < membersAtOnce
 		for len(waiting) > 0 && (last || sizeOf(waiting, len(s.Separator())) > 2*s.Target()) {
 			n := fitting(waiting, len(s.Separator()), s.Target())
-			if err := c.writePiece(ctx, s, first, waiting[:n]); err != nil {
+			if err := c.startPiece(ctx, s, first, waiting[:n:n]); err != nil {
 				return err
 			}
 			if waiting = waiting[n:]; len(waiting) > 0 {

@@ -112,7 +112,9 @@ func (c *change) unpacked(ctx context.Context, s index.Series, p stored) ([]keye
 	if err := c.tx.QueryRowContext(ctx, `SELECT bytes FROM block WHERE id = $1`, p.block).Scan(&block); err != nil {
 		return nil, fmt.Errorf("block of a piece: %w", err)
 	}
-	raw, err := c.db.encoder.Decompress(block, int(p.rawLen))
+	var raw []byte
+	var err error
+	c.db.encoders.use(func(e *repodata.Encoder) { raw, err = e.Decompress(block, int(p.rawLen)) })
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +152,7 @@ func (c *change) writePieces(ctx context.Context, s index.Series, at span, membe
 		if run[0] > 0 {
 			first = members[run[0]].key
 		}
-		if err := c.writePiece(ctx, s, first, members[run[0]:run[1]]); err != nil {
+		if err := c.startPiece(ctx, s, first, members[run[0]:run[1]]); err != nil {
 			return err
 		}
 	}
@@ -186,6 +188,9 @@ func (c *change) join(ctx context.Context, s index.Series, at *span, size int) (
 	}
 	if at.first == "" || size == 0 {
 		return false, nil
+	}
+	if err := c.settle(ctx); err != nil { // the piece before may be one that was just made
+		return false, err
 	}
 	before, err := c.before(ctx, s, at.first)
 	if err != nil || !repodata.Joins(size, int(before.rawLen), sep, s.Target()) {
@@ -311,13 +316,48 @@ func (c *change) dropPiece(ctx context.Context, s index.Series, p stored, stays 
 	return nil
 }
 
-func (c *change) writePiece(ctx context.Context, s index.Series, first string, members []keyed) error {
-	parts := make([][]byte, len(members))
-	for i, m := range members {
-		parts[i] = m.member
+// coming is a piece that is being compressed.
+type coming struct {
+	series  index.Series
+	first   string
+	members int
+	rawLen  int
+	block   <-chan []byte
+}
+
+// mostComing bounds how many pieces wait to be written: members and blocks of up to some 128 KiB each.
+const mostComing = 64
+
+// startPiece has a piece made; settle writes it.
+func (c *change) startPiece(ctx context.Context, s index.Series, first string, members []keyed) error {
+	if len(c.coming) == mostComing {
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
 	}
-	raw := bytes.Join(parts, []byte(s.Separator()))
-	block := c.db.encoder.Compress(raw)
+	block := c.db.encoders.start(func(e *repodata.Encoder) []byte {
+		parts := make([][]byte, len(members))
+		for i, m := range members {
+			parts[i] = m.member
+		}
+		return e.Compress(bytes.Join(parts, []byte(s.Separator())))
+	})
+	c.coming = append(c.coming, coming{s, first, len(members), sizeOf(members, len(s.Separator())), block})
+	return nil
+}
+
+// settle writes the pieces that were started.
+func (c *change) settle(ctx context.Context) error {
+	for _, p := range c.coming {
+		if err := c.writePiece(ctx, p, <-p.block); err != nil {
+			return err
+		}
+	}
+	c.coming = c.coming[:0]
+	return nil
+}
+
+func (c *change) writePiece(ctx context.Context, p coming, block []byte) error {
 	var id int64
 	if err := c.tx.QueryRowContext(ctx, `INSERT INTO block (channel_id, bytes) VALUES ($1, $2) RETURNING id`, c.place.ChannelID, block).Scan(&id); err != nil {
 		return fmt.Errorf("write block: %w", err)
@@ -325,11 +365,11 @@ func (c *change) writePiece(ctx context.Context, s index.Series, first string, m
 	_, err := c.tx.ExecContext(ctx, `INSERT INTO piece (channel_id, label, subdir, series, first_key, generation, members, raw_len, block_len, block_id)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (channel_id, label, subdir, series, first_key) DO UPDATE SET
 			generation = excluded.generation, members = excluded.members, raw_len = excluded.raw_len, block_len = excluded.block_len, block_id = excluded.block_id`,
-		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(s), first, c.gen.Number, len(members), len(raw), len(block), id)
+		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), string(p.series), p.first, c.gen.Number, p.members, p.rawLen, len(block), id)
 	if err != nil {
 		return fmt.Errorf("write piece: %w", err)
 	}
-	c.count(s, 1, int64(len(members)), int64(len(raw)), int64(len(block)))
+	c.count(p.series, 1, int64(p.members), int64(p.rawLen), int64(len(block)))
 	return nil
 }
 

@@ -25,21 +25,47 @@ type shardRow struct {
 // contents are a shard's members by series, and the names of removed files by index.Removed, each list in order.
 type contents map[index.Series][]keyed
 
-// rebuildShard writes the shard of a name anew, and leaves the old one for clients that hold an older index.
-func (c *change) rebuildShard(ctx context.Context, name string) error {
-	has, err := c.contents(ctx, name)
-	if err != nil {
-		return err
+// shardsAtOnce bounds how many shards are held in memory, each with thousands of records where the name is popular.
+const shardsAtOnce = 64
+
+// rebuildShards writes the shards of names anew, in runs: while some are compressed, the next are read.
+func (c *change) rebuildShards(ctx context.Context, names []string) error {
+	for some := range slices.Chunk(names, shardsAtOnce) {
+		made := make([]<-chan []byte, len(some))
+		for i, name := range some {
+			has, err := c.contents(ctx, name)
+			if err != nil {
+				return err
+			}
+			if has.records() > 0 {
+				made[i] = c.db.encoders.start(func(e *repodata.Encoder) []byte { return e.Shard(has.members()) })
+			}
+		}
+		for i, name := range some {
+			if err := c.supersede(ctx, name); err != nil {
+				return err
+			}
+			if made[i] != nil {
+				if err := c.writeShard(ctx, name, <-made[i]); err != nil {
+					return err
+				}
+			}
+			if err := c.staleChannelData(ctx, name); err != nil {
+				return err
+			}
+		}
 	}
-	_, err = c.tx.ExecContext(ctx, `UPDATE shard SET superseded_us = $5 WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 AND superseded_us IS NULL`,
+	return nil
+}
+
+// supersede leaves the shard of a name for clients that hold an older index.
+func (c *change) supersede(ctx context.Context, name string) error {
+	_, err := c.tx.ExecContext(ctx, `UPDATE shard SET superseded_us = $5 WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND name = $4 AND superseded_us IS NULL`,
 		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), name, micros(c.gen.CommittedAt))
 	if err != nil {
 		return fmt.Errorf("supersede shard: %w", err)
 	}
-	if has.records() == 0 {
-		return nil
-	}
-	return c.writeShard(ctx, name, c.db.encoder.Shard(has.members()))
+	return nil
 }
 
 // contents are what the shard of a name has to hold. Where few files changed, the others are taken from the shard
@@ -107,7 +133,8 @@ func (c *change) cutShard(ctx context.Context, name string) (contents, error) {
 	if sha256.Sum256(file) != [32]byte(sum) {
 		return nil, nil
 	}
-	cut, err := c.db.encoder.CutShard(file)
+	var cut repodata.CutShard
+	c.db.encoders.use(func(e *repodata.Encoder) { cut, err = e.CutShard(file) })
 	if err != nil {
 		return nil, err
 	}
