@@ -15,9 +15,9 @@ import (
 // line where a line is one room with its parts. ARCHITECTURE.md says what each is for.
 var layers = [][]string{
 	{"fault", "token", "conda", "limit", "mail/address"},
-	{"config", "blob", "datadir", "audit"},
+	{"config", "blob", "datadir", "audit", "strictjson"},
 	{"channel", "account", "revoke", "mail"},
-	{"trust"},
+	{"trust", "attest"},
 	{"catalog", "access"},
 	{"index"},
 	{"publish", "curate"},

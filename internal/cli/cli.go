@@ -29,24 +29,25 @@ type Streams struct {
 
 // commands is everything that can be typed.
 type commands struct {
-	Serve     serveCommand     `cmd:"" help:"Run the server."`
-	Demo      demoCommand      `cmd:"" help:"Try keyless publishing on this machine: a server, a local stand-in for a CI token service, and a first publish to look at."`
-	Admin     adminCommand     `cmd:"" help:"Work on the data itself: accounts and tokens. Also while the server runs."`
-	Import    importCommand    `cmd:"" help:"Bring the packages of another channel, from a folder or an address, into a channel here; while no server runs on the data."`
-	Export    exportCommand    `cmd:"" help:"Write a channel as a folder that any file server can serve; also while the server runs."`
-	Index     indexCommand     `cmd:"" help:"Work on the index itself. Also while the server runs."`
-	Channel   channelCommand   `cmd:"" help:"Channels of a server, from afar."`
-	Publisher publisherCommand `cmd:"" help:"Trusted publishers of a server, from afar."`
-	Yank      yankCommand      `cmd:"" help:"Hide files from solvers, from afar; lock files that name them go on working."`
-	Unyank    unyankCommand    `cmd:"" help:"Take yanks back."`
-	Delete    deleteCommand    `cmd:"" help:"Hide files from everybody, from afar; their bytes are removed when the time to take it back is over."`
-	Restore   restoreCommand   `cmd:"" help:"Take deletions back."`
-	Label     labelCommand     `cmd:"" help:"Labels of a channel, from afar: listings inside it that clients read like channels of their own."`
-	Patch     patchCommand     `cmd:"" help:"Correct what the index says of a file, from afar."`
-	Token     apiTokenCommand  `cmd:"" help:"Your API tokens on a server, from afar."`
-	Doctor    doctorCommand    `cmd:"" help:"Find out from afar why clients cannot read from a server or publish to it."`
-	Config    configCommand    `cmd:"" help:"Print the settings in force and where each comes from."`
-	Version   versionCommand   `cmd:"" help:"Print the version."`
+	Serve       serveCommand       `cmd:"" help:"Run the server."`
+	Demo        demoCommand        `cmd:"" help:"Try keyless publishing on this machine: a server, a local stand-in for a CI token service, and a first publish to look at."`
+	Admin       adminCommand       `cmd:"" help:"Work on the data itself: accounts and tokens. Also while the server runs."`
+	Import      importCommand      `cmd:"" help:"Bring the packages of another channel, from a folder or an address, into a channel here; while no server runs on the data."`
+	Export      exportCommand      `cmd:"" help:"Write a channel as a folder that any file server can serve; also while the server runs."`
+	Index       indexCommand       `cmd:"" help:"Work on the index itself. Also while the server runs."`
+	Channel     channelCommand     `cmd:"" help:"Channels of a server, from afar."`
+	Publisher   publisherCommand   `cmd:"" help:"Trusted publishers of a server, from afar."`
+	Yank        yankCommand        `cmd:"" help:"Hide files from solvers, from afar; lock files that name them go on working."`
+	Unyank      unyankCommand      `cmd:"" help:"Take yanks back."`
+	Delete      deleteCommand      `cmd:"" help:"Hide files from everybody, from afar; their bytes are removed when the time to take it back is over."`
+	Restore     restoreCommand     `cmd:"" help:"Take deletions back."`
+	Label       labelCommand       `cmd:"" help:"Labels of a channel, from afar: listings inside it that clients read like channels of their own."`
+	Patch       patchCommand       `cmd:"" help:"Correct what the index says of a file, from afar."`
+	Token       apiTokenCommand    `cmd:"" help:"Your API tokens on a server, from afar."`
+	Attestation attestationCommand `cmd:"" help:"Attestations: signed statements of who published a file."`
+	Doctor      doctorCommand      `cmd:"" help:"Find out from afar why clients cannot read from a server or publish to it."`
+	Config      configCommand      `cmd:"" help:"Print the settings in force and where each comes from."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 // configFlags are the settings that every command takes which opens a server's data.
@@ -59,7 +60,8 @@ func (f configFlags) load() (config.Config, error) {
 	return config.Load(f.Flags, os.Getenv, f.ConfigFile)
 }
 
-// Exit codes. exitNo is for questions that were answered with no: changes are pending, a token would be refused.
+// Exit codes. exitNo is for questions that were answered with no: changes are pending, a token would be refused, no
+// attestation holds.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -112,7 +114,7 @@ func Run(ctx context.Context, args []string, s Streams) (code int) {
 		return exitUsage
 	}
 	switch err := command.Run(); {
-	case errors.Is(err, errPending), errors.Is(err, errRefused), errors.Is(err, errDifferent):
+	case errors.Is(err, errPending), errors.Is(err, errRefused), errors.Is(err, errDifferent), errors.Is(err, errUnproven):
 		return exitNo
 	case err != nil:
 		_, _ = fmt.Fprintln(s.Err, "sluice:", sentence(err))

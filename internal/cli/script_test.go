@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 }
 
 // Each script is what somebody types and reads. $FREE is an address that nobody listens on, $TAKEN one that
-// is in use.
+// is in use, $ATTESTED a folder with a package and its attestation.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -41,6 +41,11 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			attested, err := filepath.Abs("../attest/testdata")
+			if err != nil {
+				return err
+			}
+			env.Setenv("ATTESTED", attested)
 			env.Setenv("TAKEN", taken.Addr().String())
 			env.Setenv("FREE", free.Addr().String())
 			return free.Close()

@@ -140,3 +140,49 @@ const (
 	// NoSpace: the store is full.
 	NoSpace Code = "no_space"
 )
+
+// Refusals of an attestation.
+const (
+	// BundleMalformed: what came is no sigstore bundle.
+	BundleMalformed Code = "bundle_malformed"
+	// TooManyBundles: more came than one artifact, or one upload, may have.
+	TooManyBundles Code = "too_many_bundles"
+	// BundleVersion: the bundle is not of version 0.3.
+	BundleVersion Code = "bundle_version"
+	// NoCertificate: the bundle was signed with a key, by nobody known.
+	NoCertificate Code = "no_certificate"
+	// NotAnAttestation: the bundle signs bytes, and states nothing.
+	NotAnAttestation Code = "not_an_attestation"
+	// LogUnknown: the entry is in no transparency log that is trusted.
+	LogUnknown Code = "log_unknown"
+	// LogInvalid: the entry of the transparency log is missing or not right.
+	LogInvalid Code = "log_invalid"
+	// TimeUnproven: nobody who is trusted says when the signature was made.
+	TimeUnproven Code = "time_unproven"
+	// CertificateUntrusted: the certificate comes from nobody who is trusted, was not valid then, or says two things.
+	CertificateUntrusted Code = "certificate_untrusted"
+	// SCTMissing: no trusted certificate log vouches for the certificate.
+	SCTMissing Code = "sct_missing"
+	// SignatureInvalid: the signature does not fit.
+	SignatureInvalid Code = "signature_invalid"
+	// WrongArtifact: the attestation is for other bytes.
+	WrongArtifact Code = "wrong_artifact"
+	// StatementMalformed: what was signed cannot be read in one way only.
+	StatementMalformed Code = "statement_malformed"
+	// NotStatement: what was signed is not a statement of CEP 27.
+	NotStatement Code = "not_statement"
+	// OneSubject: the statement speaks of several files, or of none.
+	OneSubject Code = "one_subject"
+	// SubjectName: the statement speaks of a file of another name.
+	SubjectName Code = "subject_name"
+	// SubjectDigest: the statement's digest is spelled in another way than CEP 27 wants.
+	SubjectDigest Code = "subject_digest"
+	// TargetInvalid: the statement's target is no address of a channel.
+	TargetInvalid Code = "target_invalid"
+	// TargetMismatch: the statement was made for another channel.
+	TargetMismatch Code = "target_mismatch"
+	// SignerMismatch: somebody else signed.
+	SignerMismatch Code = "signer_mismatch"
+	// NotACISigner: a person or a machine without an address signed.
+	NotACISigner Code = "not_a_ci_signer"
+)

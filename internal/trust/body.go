@@ -2,6 +2,7 @@ package trust
 
 import (
 	"sluice/internal/fault"
+	"sluice/internal/strictjson"
 )
 
 // MaxBody bounds the body of an exchange request, in bytes. Its reader stops one byte later.
@@ -16,7 +17,7 @@ func ReadBody(body []byte) (string, error) {
 	bad := func(why string) error {
 		return refuse(fault.BadRequest, "Request cannot be read", why, `Send the JSON object {"token": "<the identity token>"}`)
 	}
-	obj, err := parseObject(body)
+	obj, err := strictjson.Object(body)
 	if err != nil {
 		return "", bad("the body " + err.Error())
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluice/internal/fault"
+	"sluice/internal/strictjson"
 	"sluice/internal/trust/provider"
 )
 
@@ -97,11 +98,11 @@ func part(name, encoded string, names ...string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	obj, err := parseObject(data)
+	obj, err := strictjson.Object(data)
 	if err != nil {
 		return nil, malformed("the " + name + " " + err.Error())
 	}
-	if key := foreignCase(obj, names...); key != "" {
+	if key := strictjson.ForeignCase(obj, names...); key != "" {
 		return nil, malformed("the " + name + " has the duplicate or misspelt member " + shown(key))
 	}
 	return obj, nil

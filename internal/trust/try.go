@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sluice/internal/fault"
+	"sluice/internal/strictjson"
 	"sluice/internal/trust/provider"
 )
 
@@ -98,7 +99,7 @@ func (x *Exchange) tryClaims(pasted, issuer string, publishers []Publisher) (Tri
 	if len(pasted) > maxToken {
 		return Trial{}, fault.New(fault.TooLarge, "The claims may have at most %d bytes.", maxToken)
 	}
-	claims, err := parseObject([]byte(pasted))
+	claims, err := strictjson.Object([]byte(pasted))
 	if err != nil {
 		return Trial{}, fault.New(fault.InvalidField, "token: what was pasted %v. Paste an identity token, or the JSON object of its claims.", err)
 	}

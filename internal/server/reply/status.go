@@ -72,6 +72,28 @@ var statuses = map[fault.Code]int{
 	fault.V3NotAllowed:           http.StatusForbidden,
 	fault.AttestationUnsupported: http.StatusUnprocessableEntity,
 	fault.NoSpace:                http.StatusInsufficientStorage,
+
+	fault.BundleMalformed:      http.StatusUnprocessableEntity,
+	fault.TooManyBundles:       http.StatusUnprocessableEntity,
+	fault.BundleVersion:        http.StatusUnprocessableEntity,
+	fault.NoCertificate:        http.StatusUnprocessableEntity,
+	fault.NotAnAttestation:     http.StatusUnprocessableEntity,
+	fault.LogUnknown:           http.StatusUnprocessableEntity,
+	fault.LogInvalid:           http.StatusUnprocessableEntity,
+	fault.TimeUnproven:         http.StatusUnprocessableEntity,
+	fault.CertificateUntrusted: http.StatusUnprocessableEntity,
+	fault.SCTMissing:           http.StatusUnprocessableEntity,
+	fault.SignatureInvalid:     http.StatusUnprocessableEntity,
+	fault.WrongArtifact:        http.StatusUnprocessableEntity,
+	fault.StatementMalformed:   http.StatusUnprocessableEntity,
+	fault.NotStatement:         http.StatusUnprocessableEntity,
+	fault.OneSubject:           http.StatusUnprocessableEntity,
+	fault.SubjectName:          http.StatusUnprocessableEntity,
+	fault.SubjectDigest:        http.StatusUnprocessableEntity,
+	fault.TargetInvalid:        http.StatusUnprocessableEntity,
+	fault.TargetMismatch:       http.StatusUnprocessableEntity,
+	fault.SignerMismatch:       http.StatusUnprocessableEntity,
+	fault.NotACISigner:         http.StatusUnprocessableEntity,
 }
 
 // Status is the HTTP status of a refusal. A code that the table forgot counts as internal; a test sees to

@@ -1,4 +1,7 @@
-package trust
+// Package strictjson reads JSON that somebody signed. encoding/json takes the last of two equal members and replaces
+// what is no character, so that a text could say one thing to whoever checked it first and another to us; here both
+// are errors. It knows no format that is written in JSON.
+package strictjson
 
 import (
 	"encoding/json"
@@ -8,9 +11,11 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"sluice/internal/fault"
 )
 
-// Bounds of a token's header and payload. Real tokens have some thirty members, one level deep.
+// Bounds of a text. What is signed here, tokens and statements, has some thirty members, few levels deep.
 const (
 	maxDepth   = 8
 	maxMembers = 200
@@ -21,11 +26,11 @@ var (
 	errHalfChar = errors.New("holds half a character (a lone surrogate)")
 )
 
-// parseObject reads one JSON object (RFC 8259) strictly. encoding/json takes the last of two equal members and
-// replaces what is no character, so that a token could say one thing to its issuer's checks and another to ours;
-// here both are errors. It reads every token that anybody sends, so it goes over it once. Numbers stay json.Number.
-// Errors read as the end of "the payload …".
-func parseObject(data []byte) (map[string]any, error) {
+// Object reads one JSON object (RFC 8259), in one pass over it. Numbers are json.Number, lists []any, objects
+// map[string]any. Text that is not UTF-8, holds NUL or half a character, or goes on after the object is an error,
+// and so are a member that comes twice, more than 8 levels and more than 200 values. Errors read as the end of
+// "the payload …".
+func Object(data []byte) (map[string]any, error) {
 	r := objectReader{s: string(data)}
 	if !utf8.ValidString(r.s) {
 		return nil, errors.New("is not UTF-8")
@@ -115,7 +120,7 @@ func (r *objectReader) object(depth int) (any, error) {
 			return nil, errNotJSON
 		}
 		if _, twice := obj[name]; twice {
-			return nil, fmt.Errorf("has the member %s twice", shown(name))
+			return nil, fmt.Errorf("has the member %s twice", fault.OneLine(name, 60))
 		}
 		if obj[name], err = r.value(depth + 1); err != nil {
 			return nil, err
@@ -288,9 +293,9 @@ func digitsOf(s string) (digits, rest string) {
 	return s[:n], s[n:]
 }
 
-// foreignCase returns the first member whose name is one of names but for its case, or "". Some libraries read
-// "ISS" as "iss"; a token that could be read in two ways is refused.
-func foreignCase(obj map[string]any, names ...string) string {
+// ForeignCase returns a member whose name is one of names but for its case, or "". Some libraries read "ISS" as
+// "iss"; what could be read in two ways is to be refused.
+func ForeignCase(obj map[string]any, names ...string) string {
 	for key := range obj {
 		for _, name := range names {
 			if key != name && strings.EqualFold(key, name) {

@@ -1,0 +1,119 @@
+// Package attest decides what an attestation proves: a sigstore bundle whose signed statement (CEP 27) says that a CI
+// identity published one file for one channel. The cryptography is sigstore-go's; what the CEP demands on top of it,
+// and the library does not look at, is checked here, and so is who signed.
+//
+// It reads bytes and compares values. It must not know of HTTP, of the database, of channels' rules, or of who uploads:
+// whoever asks brings what is expected.
+package attest
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/verify"
+
+	"sluice/internal/fault"
+)
+
+// Subject is the file that an attestation has to speak of.
+type Subject struct {
+	// File is its full name, "tidelib-2.4.1-py313h5a0c_0.conda".
+	File string
+	// SHA256 is the digest of its bytes, as this server computed it.
+	SHA256 [32]byte
+}
+
+// Verdict is what a bundle proves, as it was found out with one trust root.
+type Verdict struct {
+	// Key names the signature. Unsigned parts of a bundle can be changed and it still verifies, so its own hash names
+	// nothing.
+	Key Key
+	// Profile is the name of the profile that the bundle passed, Root the digest of that profile's trusted root.
+	Profile string
+	Root    [32]byte
+	// Signer is whom the certificate names.
+	Signer Signer
+	// Target is the channel for which the statement was made; the zero value: for none in particular.
+	Target Target
+	// Times are when logs and timestamp authorities saw the signature, in the bundle's order; at least one.
+	Times []time.Time
+	// Log is the entry in the transparency log; the zero value where the profile needs none.
+	Log LogEntry
+}
+
+// Key tells signatures of one artifact apart: SHA-256 of the certificate, and of the signature in the envelope.
+type Key struct{ Certificate, Signature [32]byte }
+
+// String is both digests in hex.
+func (k Key) String() string {
+	return hex.EncodeToString(k.Certificate[:]) + "." + hex.EncodeToString(k.Signature[:])
+}
+
+// SignedAt is the latest of the times that others vouch for.
+func (v Verdict) SignedAt() time.Time {
+	var latest time.Time
+	for _, t := range v.Times {
+		if t.After(latest) {
+			latest = t
+		}
+	}
+	return latest
+}
+
+// Checker checks bundles by the profiles that are switched on. It is safe for use by several goroutines. Use
+// NewChecker.
+type Checker struct{ profiles []*Profile }
+
+// NewChecker makes a Checker of at least one profile. The first that a bundle passes gives the verdict; what one
+// instance vouches for is never joined with what another does.
+func NewChecker(profiles ...*Profile) *Checker { return &Checker{profiles} }
+
+// Check verifies one bundle, as ReadBundles returns it, and holds its statement to CEP 27. Whether the target channel and the
+// signer are those that are wanted is the caller's to ask.
+//
+// Errors are refusals, of fault's attestation codes.
+func (c *Checker) Check(raw []byte, s Subject) (Verdict, error) {
+	b, err := parse(raw)
+	if err != nil {
+		return Verdict{}, err
+	}
+	v := Verdict{Key: b.key()}
+	var times []verify.TimestampVerificationResult
+	if v.Profile, v.Root, times, err = c.verified(raw, s); err != nil {
+		return Verdict{}, err
+	}
+	st, err := readStatement(b.payloadType, b.payload)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if v.Target, err = st.publishes(s); err != nil {
+		return Verdict{}, err
+	}
+	if v.Signer, err = signerOf(b.certificate); err != nil {
+		return Verdict{}, err
+	}
+	for _, t := range times {
+		v.Times = append(v.Times, t.Timestamp)
+	}
+	v.Log = b.log
+	return v, nil
+}
+
+// verified runs the library, by each profile until one is content. Of several failures the last profile that got
+// furthest is told.
+func (c *Checker) verified(raw []byte, s Subject) (profile string, root [32]byte, times []verify.TimestampVerificationResult, err error) {
+	var furthest *fault.Error
+	for _, p := range c.profiles {
+		times, failure := p.verify(raw, s.SHA256)
+		if failure == nil {
+			return p.Name, p.root, times, nil
+		}
+		if furthest == nil || stage(failure.Code) > stage(furthest.Code) {
+			furthest = failure
+		}
+	}
+	if furthest == nil {
+		furthest = fault.New(fault.CertificateUntrusted, "This channel trusts no sigstore instance, so that no attestation can be checked: upload without one, or ask the operator.")
+	}
+	return "", root, nil, furthest
+}
