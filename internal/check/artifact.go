@@ -42,7 +42,9 @@ func (r *run) artifacts(ctx context.Context) error {
 }
 
 func (r *run) artifact(ctx context.Context, a Artifact) error {
-	r.states(a)
+	if err := r.states(ctx, a); err != nil {
+		return err
+	}
 	if a.Purged {
 		return nil // no bytes, no metadata: a name that is taken
 	}
@@ -81,7 +83,7 @@ func in(k Kind, a Artifact, l Listing) Difference {
 }
 
 // states compares how labels show the artifact with what it is.
-func (r *run) states(a Artifact) {
+func (r *run) states(ctx context.Context, a Artifact) error {
 	listed := 0
 	for _, l := range a.Records {
 		if !l.TakenOut {
@@ -93,11 +95,19 @@ func (r *run) states(a Artifact) {
 			r.found(d)
 		}
 	}
-	if listed != a.Listed && !a.Purged { // of what is purged the records are gone
+	if listed == a.Listed || a.Purged { // of what is purged the records are gone
+		return nil
+	}
+	lost, err := r.lost(ctx, a, a.Listed-listed)
+	if err != nil {
+		return err
+	}
+	if listed += lost; listed != a.Listed {
 		d := of(Listed, a)
 		d.Stored, d.Expected = strconv.Itoa(a.Listed)+" labels", strconv.Itoa(listed)+" labels"
 		r.found(d)
 	}
+	return nil
 }
 
 func shown(a Artifact, l Listing) int {

@@ -75,6 +75,8 @@ type run struct {
 	channel channel.Channel
 	result  *Result
 	total   int64
+	// places are where the channel had anything of an index at the beginning.
+	places []index.Place
 	// untrue are labels and names of which channeldata.json was found to be wrong.
 	untrue map[string]bool
 }
@@ -86,10 +88,13 @@ func (c *Checker) Channel(ctx context.Context, ch channel.Channel, o Options) (*
 	if r.total, err = c.store.CountArtifacts(ctx, ch.ID); err != nil {
 		return nil, err
 	}
+	if r.places, err = c.store.Places(ctx, ch.ID); err != nil {
+		return nil, err
+	}
 	if err := r.artifacts(ctx); err != nil {
 		return nil, err
 	}
-	places, err := c.store.Places(ctx, ch.ID)
+	places, err := c.store.Places(ctx, ch.ID) // uploads may have made more
 	if err != nil {
 		return nil, err
 	}

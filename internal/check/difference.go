@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"sluice/internal/index"
 )
@@ -26,6 +27,8 @@ const (
 	Patch Kind = "artifact.patch"
 	// Listed: the number of labels that list the artifact is wrong.
 	Listed Kind = "artifact.listed"
+	// Lost: a label has no record of an artifact that its pieces show.
+	Lost Kind = "record.lost"
 	// Record: a label says something else of an artifact than its metadata and its correction.
 	Record Kind = "record.content"
 	// Shown: a label shows an artifact that is deleted, or does not show one that it lists, or not as what it is.
@@ -54,7 +57,7 @@ const (
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
-		BlobMissing, BlobChanged, BlobStray, Metadata, Unreadable, Patch, Listed, Record, Shown, Generation, Pieces, Block, Members, Totals,
+		BlobMissing, BlobChanged, BlobStray, Metadata, Unreadable, Patch, Listed, Lost, Record, Shown, Generation, Pieces, Block, Members, Totals,
 		Shard, ShardSum, Package, ChannelData, BlockStray, BlockDropped,
 	}
 }
@@ -82,6 +85,7 @@ type Difference struct {
 	Repairable bool `json:"repairable"`
 
 	place      index.Place
+	listedAt   time.Time // when the label listed the artifact of which it has no record; zero: not known
 	artifactID int64
 	labels     []string // that list the artifact
 	number     int64    // of a block

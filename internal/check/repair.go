@@ -22,6 +22,8 @@ type plan struct {
 	keep      []int64
 	// records are artifacts whose records are made anew, by label and subdir: their places are only named.
 	records map[[2]string]map[int64]bool
+	// lost are artifacts of which a place has no record.
+	lost map[index.Place][]Relisting
 	// retold are names by label and subdir.
 	retold map[[2]string][]string
 	// damaged are artifacts whose bytes are not what they were, and which readers are told of.
@@ -52,6 +54,9 @@ func (p *plan) add(d Difference) {
 			put(&p.records, at, map[int64]bool{})
 		}
 		p.records[at][d.artifactID] = true
+	case Lost:
+		put(&p.lost, d.place, append(p.lost[d.place], Relisting{d.artifactID, d.listedAt}))
+		put(&p.counted, d.artifactID, true)
 	case Listed:
 		put(&p.counted, d.artifactID, true)
 	case Generation:
@@ -116,7 +121,7 @@ func (c *Checker) Repair(ctx context.Context, by audit.Actor, found *Result) err
 		e := event
 		e.Subject = m.Place.Label.String() + "/" + m.Place.Subdir.String()
 		e.Sentence = "made the index of " + e.Subject + " anew where it differed from its artifacts"
-		e.Facts = map[string]string{"records": fmt.Sprint(len(m.Artifacts)), "series": fmt.Sprint(len(m.Series)), "names": fmt.Sprint(len(m.Names))}
+		e.Facts = map[string]string{"records": fmt.Sprint(len(m.Artifacts) + len(m.Lost)), "series": fmt.Sprint(len(m.Series)), "names": fmt.Sprint(len(m.Names))}
 		if err := c.store.MendPlace(ctx, found.Channel, m, e); err != nil {
 			return fmt.Errorf("repair %s: %w", e.Subject, err)
 		}
@@ -163,6 +168,9 @@ func (p *plan) mends(channelID int64) ([]Mend, error) {
 			return nil, err
 		}
 		in(place).Names = names
+	}
+	for place, again := range p.lost {
+		in(place).Lost = again
 	}
 	for place, what := range p.places {
 		m := in(place)

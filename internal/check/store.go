@@ -177,6 +177,14 @@ type Mend struct {
 	Artifacts []int64
 	Series    []index.Series
 	Names     []string
+	// Lost are artifacts of which the place has no record, though it shows them.
+	Lost []Relisting
+}
+
+// Relisting is an artifact that is to be listed again, and when it was listed first; zero: when it was uploaded.
+type Relisting struct {
+	ArtifactID int64
+	ListedAt   time.Time
 }
 
 // MendChannel is what is to be made anew of a channel.

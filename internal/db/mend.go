@@ -49,6 +49,11 @@ func (db *DB) MendPlace(ctx context.Context, ch channel.Channel, m check.Mend, e
 				return err
 			}
 		}
+		for _, l := range m.Lost {
+			if err := c.relist(ctx, ch.ID, l); err != nil {
+				return err
+			}
+		}
 		for _, name := range m.Names {
 			if err := c.forgetBroken(ctx, name); err != nil {
 				return err
@@ -98,6 +103,38 @@ func (c *change) mendRecord(ctx context.Context, channelID, id int64) error {
 		return err
 	}
 	return c.list(ctx, e, l.indexedAt, k.shown())
+}
+
+// relist has the label list an artifact again, of which it has lost the record.
+func (c *change) relist(ctx context.Context, channelID int64, l check.Relisting) error {
+	k, err := readKept(ctx, c.tx, channelID, l.ArtifactID)
+	if err != nil {
+		return err
+	}
+	if k.at(c.place.Label) != nil {
+		return c.mendRecord(ctx, channelID, l.ArtifactID)
+	}
+	if k.purged || k.listed <= k.counted() {
+		return nil // something happened to it since
+	}
+	e, err := c.db.entryOf(ctx, c.tx, l.ArtifactID)
+	if err != nil {
+		return err
+	}
+	if l.ListedAt.IsZero() {
+		l.ListedAt = k.UploadedAt
+	}
+	return c.list(ctx, e, l.ListedAt, k.shown())
+}
+
+// counted is how many labels list the artifact.
+func (k *kept) counted() (n int) {
+	for _, l := range k.where {
+		if !l.takenOut {
+			n++
+		}
+	}
+	return n
 }
 
 // hide sees to it that the label does not show an artifact.
