@@ -376,7 +376,7 @@ func (d *disputed) wantAudited(t *testing.T) {
 	}
 	for _, code := range []string{
 		"workflow_mismatch", "id_mismatch", "event_not_allowed", "token_reused", "package_not_allowed", "exists", "not_permitted",
-		"attestation_unsupported", "invalid_package", "revoked",
+		"bundle_malformed", "invalid_package", "revoked",
 	} {
 		if !codes[code] {
 			t.Errorf("the channel's audit log has no refusal for %s, only for %q", code, slices.Sorted(maps.Keys(codes)))

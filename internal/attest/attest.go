@@ -12,6 +12,7 @@ import (
 
 	"github.com/sigstore/sigstore-go/pkg/verify"
 
+	"sluice/internal/attest/fulcio"
 	"sluice/internal/fault"
 )
 
@@ -27,18 +28,18 @@ type Subject struct {
 type Verdict struct {
 	// Key names the signature. Unsigned parts of a bundle can be changed and it still verifies, so its own hash names
 	// nothing.
-	Key Key
-	// Profile is the name of the profile that the bundle passed, Root the digest of that profile's trusted root.
-	Profile string
-	Root    [32]byte
+	Key Key `json:"-"`
+	// Profile is the name of the profile that the bundle passed, Root the SHA-256 of that profile's trusted root, in hex.
+	Profile string `json:"profile"`
+	Root    string `json:"trusted_root_sha256"`
 	// Signer is whom the certificate names.
-	Signer Signer
+	Signer fulcio.Signer `json:"signer"`
 	// Target is the channel for which the statement was made; the zero value: for none in particular.
-	Target Target
+	Target Target `json:"target"`
 	// Times are when logs and timestamp authorities saw the signature, in the bundle's order; at least one.
-	Times []time.Time
+	Times []time.Time `json:"times"`
 	// Log is the entry in the transparency log; the zero value where the profile needs none.
-	Log LogEntry
+	Log LogEntry `json:"log"`
 }
 
 // Key tells signatures of one artifact apart: SHA-256 of the certificate, and of the signature in the envelope.
@@ -89,7 +90,7 @@ func (c *Checker) Check(raw []byte, s Subject) (Verdict, error) {
 	if v.Target, err = st.publishes(s); err != nil {
 		return Verdict{}, err
 	}
-	if v.Signer, err = signerOf(b.certificate); err != nil {
+	if v.Signer, err = fulcio.Read(b.certificate); err != nil {
 		return Verdict{}, err
 	}
 	for _, t := range times {
@@ -101,7 +102,7 @@ func (c *Checker) Check(raw []byte, s Subject) (Verdict, error) {
 
 // verified runs the library, by each profile until one is content. Of several failures the last profile that got
 // furthest is told.
-func (c *Checker) verified(raw []byte, s Subject) (profile string, root [32]byte, times []verify.TimestampVerificationResult, err error) {
+func (c *Checker) verified(raw []byte, s Subject) (profile, root string, times []verify.TimestampVerificationResult, err error) {
 	var furthest *fault.Error
 	for _, p := range c.profiles {
 		times, failure := p.verify(raw, s.SHA256)
@@ -115,5 +116,5 @@ func (c *Checker) verified(raw []byte, s Subject) (profile string, root [32]byte
 	if furthest == nil {
 		furthest = fault.New(fault.CertificateUntrusted, "This channel trusts no sigstore instance, so that no attestation can be checked: upload without one, or ask the operator.")
 	}
-	return "", root, nil, furthest
+	return "", "", nil, furthest
 }

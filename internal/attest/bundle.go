@@ -82,9 +82,9 @@ type opened struct {
 // LogEntry is an entry of a transparency log, for people to find it.
 type LogEntry struct {
 	// Index is its place in the log, decimal; empty where there is no entry.
-	Index string
+	Index string `json:"index,omitempty"`
 	// LogID is the log's key id in hex.
-	LogID string
+	LogID string `json:"log_id,omitempty"`
 }
 
 func (b opened) key() Key {

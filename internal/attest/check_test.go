@@ -14,6 +14,8 @@ import (
 	protodsse "github.com/sigstore/protobuf-specs/gen/pb-go/dsse"
 
 	"sluice/internal/attest"
+	"sluice/internal/attest/attesttest"
+	"sluice/internal/attest/fulcio"
 	"sluice/internal/fault"
 )
 
@@ -63,7 +65,7 @@ func TestRealBundle(t *testing.T) {
 		}
 	}
 	// What another instance vouches for is nothing here.
-	other, err := attest.NewProfile("other", newInstance(t).root)
+	other, err := attest.NewProfile("other", attesttest.New(t).Root)
 	check(t, err)
 	if _, err := attest.NewChecker(other).Check(raw, subject); fault.CodeOf(err) != fault.LogUnknown {
 		t.Errorf("by another instance: %v", err)
@@ -110,13 +112,13 @@ func TestRealBundleChanged(t *testing.T) {
 // What the library takes and CEP 27 does not.
 func TestStatementAndSigner(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t)
-	p, err := attest.NewProfile("test", i.root)
+	i := attesttest.New(t)
+	p, err := attest.NewProfile("test", i.Root)
 	check(t, err)
 	c := attest.NewChecker(p)
 	subject := attest.Subject{File: "tidelib-2.4.1-h5a0c_0.conda", SHA256: sha256.Sum256([]byte("package"))}
 	const target = "https://conda.example.com/harbour"
-	good := stated(subject.File, subject.SHA256, target)
+	good := attesttest.Statement(subject.File, subject.SHA256, target)
 	change := func(old, replacement string) string {
 		if !strings.Contains(good, old) {
 			t.Fatalf("the statement has no %s", old)
@@ -124,73 +126,73 @@ func TestStatementAndSigner(t *testing.T) {
 		return strings.Replace(good, old, replacement, 1)
 	}
 	with := func(number int, text string) map[int]string {
-		m := job()
+		m := attesttest.Job()
 		m[number] = text
 		return m
 	}
-	identity := []string{job()[9]}
+	identity := []string{attesttest.Job()[9]}
 	for _, tt := range []struct {
 		name string
-		s    signing
+		s    attesttest.Signing
 		code fault.Code
 	}{
-		{"good", signing{}, ""},
-		{"spread out", signing{statement: strings.ReplaceAll(good, ",", " ,\n ")}, ""},
-		{"predicate null", signing{statement: change(`{"targetChannel":"`+target+`"}`, "null")}, ""},
-		{"predicate absent", signing{statement: change(`,"predicate":{"targetChannel":"`+target+`"}`, "")}, ""},
-		{"other members of the predicate", signing{statement: change(`{"targetChannel"`, `{"note":[1,{}],"targetChannel"`)}, ""},
-		{"predicate a text", signing{statement: change(`{"targetChannel":"`+target+`"}`, `"x"`)}, fault.StatementMalformed},
-		{"predicate without target", signing{statement: change(`{"targetChannel":"`+target+`"}`, `{}`)}, fault.StatementMalformed},
-		{"target a number", signing{statement: change(`"`+target+`"`, `7`)}, fault.StatementMalformed},
-		{"target with a slash", signing{statement: change(target, target+"/")}, fault.TargetInvalid},
-		{"target with a query", signing{statement: change(target, target+"?x=1")}, fault.TargetInvalid},
-		{"target with an empty fragment", signing{statement: change(target, target+"#")}, fault.TargetInvalid},
-		{"target with credentials", signing{statement: change(target, "https://user:secret@conda.example.com/harbour")}, fault.TargetInvalid},
-		{"target is a path", signing{statement: change(target, "/harbour")}, fault.TargetInvalid},
-		{"target too long", signing{statement: change(target, target+strings.Repeat("a", 3000))}, fault.TargetInvalid},
-		{"two subjects", signing{statement: change(`}],"predicateType"`, `},{"name":"b","digest":{"sha256":"`+strings.Repeat("a", 64)+`"}}],"predicateType"`)}, fault.OneSubject},
-		{"name with a path", signing{statement: change(subject.File, "noarch/"+subject.File)}, fault.SubjectName},
-		{"name in capitals", signing{statement: change(subject.File, "Tidelib-2.4.1-h5a0c_0.conda")}, fault.SubjectName},
-		{"name of the other format", signing{statement: change(".conda\"", ".tar.bz2\"")}, fault.SubjectName},
-		{"digest in capitals", signing{statement: change(hexSum(subject), strings.ToUpper(hexSum(subject)))}, fault.SubjectDigest},
-		{"another digest beside", signing{statement: change(`"digest":{`, `"digest":{"sha512":"aa",`)}, fault.SubjectDigest},
-		{"old statement", signing{statement: change("Statement/v1", "Statement/v0.1")}, fault.NotStatement},
-		{"another predicate", signing{statement: change("https://schemas.conda.org/attestations-publish-1.schema.json", "https://slsa.dev/provenance/v1")}, fault.NotStatement},
-		{"member twice", signing{statement: change(`{"_type"`, `{"predicate":null,"_type"`)}, fault.StatementMalformed},
-		{"member of another case", signing{statement: change(`{"_type"`, `{"Predicate":null,"_type"`)}, fault.StatementMalformed},
-		{"predicate deep in itself", signing{statement: change(`{"targetChannel"`, `{"x":`+strings.Repeat("[", 20)+strings.Repeat("]", 20)+`,"targetChannel"`)}, fault.StatementMalformed},
-		{"a person", signing{uris: []string{}, emails: []string{"ada@example.com"}}, fault.NotACISigner},
-		{"a job and a person", signing{emails: []string{"ada@example.com"}}, fault.NotACISigner},
-		{"two jobs", signing{uris: []string{job()[9], "https://github.com/acme/other"}}, fault.NotACISigner},
-		{"nobody in particular", signing{uris: []string{"https://github.com/<nil>"}}, fault.NotACISigner},
-		{"two issuers", signing{extensions: with(1, "https://other.example.com")}, fault.CertificateUntrusted},
-		{"no issuer", signing{extensions: with(8, "<nil>")}, fault.CertificateUntrusted},
-		{"signed after the certificate's end", signing{signed: time.Now().Add(-30 * time.Minute)}, fault.CertificateUntrusted},
-		{"two signatures", signing{change: func(b *protobundle.Bundle) {
+		{"good", attesttest.Signing{}, ""},
+		{"spread out", attesttest.Signing{Statement: strings.ReplaceAll(good, ",", " ,\n ")}, ""},
+		{"predicate null", attesttest.Signing{Statement: change(`{"targetChannel":"`+target+`"}`, "null")}, ""},
+		{"predicate absent", attesttest.Signing{Statement: change(`,"predicate":{"targetChannel":"`+target+`"}`, "")}, ""},
+		{"other members of the predicate", attesttest.Signing{Statement: change(`{"targetChannel"`, `{"note":[1,{}],"targetChannel"`)}, ""},
+		{"predicate a text", attesttest.Signing{Statement: change(`{"targetChannel":"`+target+`"}`, `"x"`)}, fault.StatementMalformed},
+		{"predicate without target", attesttest.Signing{Statement: change(`{"targetChannel":"`+target+`"}`, `{}`)}, fault.StatementMalformed},
+		{"target a number", attesttest.Signing{Statement: change(`"`+target+`"`, `7`)}, fault.StatementMalformed},
+		{"target with a slash", attesttest.Signing{Statement: change(target, target+"/")}, fault.TargetInvalid},
+		{"target with a query", attesttest.Signing{Statement: change(target, target+"?x=1")}, fault.TargetInvalid},
+		{"target with an empty fragment", attesttest.Signing{Statement: change(target, target+"#")}, fault.TargetInvalid},
+		{"target with credentials", attesttest.Signing{Statement: change(target, "https://user:secret@conda.example.com/harbour")}, fault.TargetInvalid},
+		{"target is a path", attesttest.Signing{Statement: change(target, "/harbour")}, fault.TargetInvalid},
+		{"target too long", attesttest.Signing{Statement: change(target, target+strings.Repeat("a", 3000))}, fault.TargetInvalid},
+		{"two subjects", attesttest.Signing{Statement: change(`}],"predicateType"`, `},{"name":"b","digest":{"sha256":"`+strings.Repeat("a", 64)+`"}}],"predicateType"`)}, fault.OneSubject},
+		{"name with a path", attesttest.Signing{Statement: change(subject.File, "noarch/"+subject.File)}, fault.SubjectName},
+		{"name in capitals", attesttest.Signing{Statement: change(subject.File, "Tidelib-2.4.1-h5a0c_0.conda")}, fault.SubjectName},
+		{"name of the other format", attesttest.Signing{Statement: change(".conda\"", ".tar.bz2\"")}, fault.SubjectName},
+		{"digest in capitals", attesttest.Signing{Statement: change(hexSum(subject), strings.ToUpper(hexSum(subject)))}, fault.SubjectDigest},
+		{"another digest beside", attesttest.Signing{Statement: change(`"digest":{`, `"digest":{"sha512":"aa",`)}, fault.SubjectDigest},
+		{"old statement", attesttest.Signing{Statement: change("Statement/v1", "Statement/v0.1")}, fault.NotStatement},
+		{"another predicate", attesttest.Signing{Statement: change("https://schemas.conda.org/attestations-publish-1.schema.json", "https://slsa.dev/provenance/v1")}, fault.NotStatement},
+		{"member twice", attesttest.Signing{Statement: change(`{"_type"`, `{"predicate":null,"_type"`)}, fault.StatementMalformed},
+		{"member of another case", attesttest.Signing{Statement: change(`{"_type"`, `{"Predicate":null,"_type"`)}, fault.StatementMalformed},
+		{"predicate deep in itself", attesttest.Signing{Statement: change(`{"targetChannel"`, `{"x":`+strings.Repeat("[", 20)+strings.Repeat("]", 20)+`,"targetChannel"`)}, fault.StatementMalformed},
+		{"a person", attesttest.Signing{URIs: []string{}, Emails: []string{"ada@example.com"}}, fault.NotACISigner},
+		{"a job and a person", attesttest.Signing{Emails: []string{"ada@example.com"}}, fault.NotACISigner},
+		{"two jobs", attesttest.Signing{URIs: []string{attesttest.Job()[9], "https://github.com/acme/other"}}, fault.NotACISigner},
+		{"nobody in particular", attesttest.Signing{URIs: []string{"https://github.com/<nil>"}}, fault.NotACISigner},
+		{"two issuers", attesttest.Signing{Extensions: with(1, "https://other.example.com")}, fault.CertificateUntrusted},
+		{"no issuer", attesttest.Signing{Extensions: with(8, "<nil>")}, fault.CertificateUntrusted},
+		{"signed after the certificate's end", attesttest.Signing{At: time.Now().Add(-30 * time.Minute)}, fault.CertificateUntrusted},
+		{"two signatures", attesttest.Signing{Change: func(b *protobundle.Bundle) {
 			e := b.GetDsseEnvelope()
 			e.Signatures = append(e.Signatures, &protodsse.Signature{Sig: e.GetSignatures()[0].GetSig()})
 		}}, fault.SignatureInvalid},
-		{"no log entry", signing{change: func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries = nil }}, fault.LogUnknown},
-		{"no proof", signing{change: func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries[0].InclusionProof = nil }}, fault.BundleMalformed},
-		{"another signature", signing{change: func(b *protobundle.Bundle) { b.GetDsseEnvelope().Signatures[0].Sig[10] ^= 1 }}, fault.LogInvalid},
+		{"no log entry", attesttest.Signing{Change: func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries = nil }}, fault.LogUnknown},
+		{"no proof", attesttest.Signing{Change: func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries[0].InclusionProof = nil }}, fault.BundleMalformed},
+		{"another signature", attesttest.Signing{Change: func(b *protobundle.Bundle) { b.GetDsseEnvelope().Signatures[0].Sig[10] ^= 1 }}, fault.LogInvalid},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := signing{payloadType: "application/vnd.in-toto+json", statement: good, uris: identity, extensions: job(), signed: time.Now()}
-			if tt.s.statement != "" {
-				s.statement = tt.s.statement
+			s := attesttest.Signing{PayloadType: "application/vnd.in-toto+json", Statement: good, URIs: identity, Extensions: attesttest.Job(), At: time.Now()}
+			if tt.s.Statement != "" {
+				s.Statement = tt.s.Statement
 			}
-			if tt.s.uris != nil {
-				s.uris = tt.s.uris
+			if tt.s.URIs != nil {
+				s.URIs = tt.s.URIs
 			}
-			if tt.s.extensions != nil {
-				s.extensions = tt.s.extensions
+			if tt.s.Extensions != nil {
+				s.Extensions = tt.s.Extensions
 			}
-			if !tt.s.signed.IsZero() {
-				s.signed = tt.s.signed
+			if !tt.s.At.IsZero() {
+				s.At = tt.s.At
 			}
-			s.emails, s.change = tt.s.emails, tt.s.change
-			v, err := c.Check(i.sign(s), subject)
+			s.Emails, s.Change = tt.s.Emails, tt.s.Change
+			v, err := c.Check(i.Sign(s), subject)
 			if tt.code != "" {
 				if fault.CodeOf(err) != tt.code {
 					t.Errorf("%v, want %s", err, tt.code)
@@ -200,7 +202,7 @@ func TestStatementAndSigner(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := job()
+			want := attesttest.Job()
 			if v.Signer.Identity != want[9] || v.Signer.Issuer != want[8] || v.Signer.Run != want[21] || v.Signer.Environment != "release" || v.Signer.Subject != want[24] {
 				t.Errorf("signer %+v", v.Signer)
 			}
@@ -211,14 +213,14 @@ func TestStatementAndSigner(t *testing.T) {
 // Attributes that a service had no value for are absent.
 func TestNilIsAbsent(t *testing.T) {
 	t.Parallel()
-	i := newInstance(t)
-	p, err := attest.NewProfile("test", i.root)
+	i := attesttest.New(t)
+	p, err := attest.NewProfile("test", i.Root)
 	check(t, err)
 	subject := attest.Subject{File: "a-1-0.conda", SHA256: sha256.Sum256(nil)}
-	extensions := maps.Clone(job())
+	extensions := maps.Clone(attesttest.Job())
 	extensions[23], extensions[12] = "<nil>", "https://github.com/<nil>"
-	v, err := attest.NewChecker(p).Check(i.sign(signing{
-		payloadType: "application/vnd.in-toto+json", statement: stated(subject.File, subject.SHA256, "https://conda.example.com/a"), uris: []string{job()[9]}, extensions: extensions, signed: time.Now(),
+	v, err := attest.NewChecker(p).Check(i.Sign(attesttest.Signing{
+		PayloadType: "application/vnd.in-toto+json", Statement: attesttest.Statement(subject.File, subject.SHA256, "https://conda.example.com/a"), URIs: []string{attesttest.Job()[9]}, Extensions: extensions, At: time.Now(),
 	}), subject)
 	if err != nil || v.Signer.Environment != "" || v.Signer.Repository != "" {
 		t.Errorf("signer %+v, %v", v.Signer, err)
@@ -252,7 +254,7 @@ func TestTarget(t *testing.T) {
 
 func TestWanted(t *testing.T) {
 	t.Parallel()
-	s := attest.Signer{Identity: "https://a.example/x", Issuer: "https://i.example", Repository: "https://a.example"}
+	s := fulcio.Signer{Identity: "https://a.example/x", Issuer: "https://i.example", Repository: "https://a.example"}
 	if err := (attest.Wanted{Issuer: s.Issuer, Identity: s.Identity, Repository: s.Repository}).Match(s); err != nil {
 		t.Error(err)
 	}
@@ -337,5 +339,12 @@ func BenchmarkCheck(b *testing.B) {
 		if _, err := c.Check(raw, subject); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

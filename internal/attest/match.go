@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"sluice/internal/attest/fulcio"
 	"sluice/internal/fault"
 )
 
@@ -13,7 +14,7 @@ type Wanted struct {
 func (w Wanted) IsZero() bool { return w == Wanted{} }
 
 // Match compares the signer, and refuses with fault.SignerMismatch and all differences.
-func (w Wanted) Match(s Signer) error {
+func (w Wanted) Match(s fulcio.Signer) error {
 	var differences []fault.Difference
 	for _, p := range []struct{ name, want, got string }{
 		{"issuer", w.Issuer, s.Issuer}, {"identity", w.Identity, s.Identity}, {"repository", w.Repository, s.Repository},

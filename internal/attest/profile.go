@@ -17,7 +17,7 @@ import (
 type Profile struct {
 	// Name is what verdicts call it.
 	Name     string
-	root     [32]byte
+	root     string // the SHA-256 of the trusted root, in hex
 	verifier *verify.Verifier
 }
 
@@ -45,7 +45,7 @@ func NewProfile(name string, trustedRoot []byte) (*Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", name, err)
 	}
-	return &Profile{Name: name, root: sha256.Sum256(trustedRoot), verifier: v}, nil
+	return &Profile{Name: name, root: fmt.Sprintf("%x", sha256.Sum256(trustedRoot)), verifier: v}, nil
 }
 
 // verify has the library verify all of a bundle but who signed. The bundle is read anew, since the library notes in it what it found.

@@ -13,7 +13,7 @@ const maxTarget = 2083
 // Target is the channel for which a statement was made.
 type Target struct {
 	// URL is as the statement has it; empty where it names none.
-	URL string
+	URL string `json:"url,omitempty"`
 }
 
 // targetOf reads a predicate of CEP 27. One that is absent or null names no channel; an object has to.

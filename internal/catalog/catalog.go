@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/attest"
 	"sluice/internal/channel"
 	"sluice/internal/conda"
 	"sluice/internal/conda/artifact"
@@ -70,6 +71,20 @@ type File struct {
 	Patched bool
 	// Labels are those that list it, sorted: at least one.
 	Labels []conda.Label
+	// Attestations are those of its bytes, in the order in which they were added.
+	Attestations []Attestation
+}
+
+// Attestation is what was found out of an attestation when it came.
+type Attestation struct {
+	// Ordinal counts from 1.
+	Ordinal int
+	attest.Verdict
+	// Signature is the SHA-256 of the signature.
+	Signature [32]byte
+	// Fit says how the signer was found to be one who may sign: "run" that uploaded, or one of a "publisher".
+	Fit     string
+	AddedAt time.Time
 }
 
 // ByCI reports whether a trusted publisher published f.
@@ -160,6 +175,8 @@ type Store interface {
 	Count(ctx context.Context, q Query) (int, error)
 	// Files lists every file of a package, newest first; at most 20,000.
 	Files(ctx context.Context, channelID int64, name string) ([]File, error)
+	// Bundle returns an attestation of a file as it came; fault.NotFound when there is none.
+	Bundle(ctx context.Context, fileID int64, ordinal int) ([]byte, error)
 	// File returns one file; fault.NotFound when there is none.
 	File(ctx context.Context, channelID int64, d conda.Subdir, f conda.Filename) (File, error)
 	// RecentFiles lists the newest files of the channels, without RawIndex.

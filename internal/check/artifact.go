@@ -168,7 +168,7 @@ func expected(a Artifact, own Own) (f conda.Filename, r conda.Record, re conda.R
 	if r.Subdir, err = conda.ParseSubdir(a.Subdir); err != nil {
 		return f, r, re, err
 	}
-	r.SHA256, r.MD5, r.Size = a.SHA256, own.MD5, own.Size
+	r.SHA256, r.MD5, r.Size, r.AttestationsSHA256 = a.SHA256, own.MD5, own.Size, a.Sidecar
 	r, re, err = a.Patch.Apply(r, own.RunExports, own.V3)
 	return f, r, re, err
 }

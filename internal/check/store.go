@@ -97,6 +97,8 @@ type Artifact struct {
 	// Patch lies over its record; Unpatchable says why it cannot be read.
 	Patch       conda.Patch
 	Unpatchable string
+	// Sidecar is the digest of the file of its attestations; zero: it has none.
+	Sidecar [32]byte
 	// Listed is how many labels are said to list it.
 	Listed                  int
 	Yanked, Deleted, Purged bool

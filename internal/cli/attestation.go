@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sluice/internal/attest"
+	"sluice/internal/attest/fulcio"
 	"sluice/internal/fault"
 )
 
@@ -39,7 +40,7 @@ type checkedAttestation struct {
 	Holds     bool           `json:"holds"`
 	Code      fault.Code     `json:"code,omitempty"`
 	Detail    string         `json:"detail,omitempty"`
-	Signer    *attest.Signer `json:"signer,omitempty"`
+	Signer    *fulcio.Signer `json:"signer,omitempty"`
 	Target    string         `json:"target_channel,omitempty"`
 	SignedAt  *time.Time     `json:"signed_at,omitempty"`
 	LogIndex  string         `json:"log_index,omitempty"`
@@ -144,7 +145,7 @@ func (c *attestationCheckCommand) check(checker *attest.Checker, b []byte, subje
 		at := v.SignedAt().UTC()
 		out = checkedAttestation{
 			Holds: true, Signer: &v.Signer, Target: v.Target.URL, SignedAt: &at, LogIndex: v.Log.Index,
-			Instance: v.Profile, RootSum: hex.EncodeToString(v.Root[:]), Signature: hex.EncodeToString(v.Key.Signature[:]),
+			Instance: v.Profile, RootSum: v.Root, Signature: hex.EncodeToString(v.Key.Signature[:]),
 		}
 		if err = (attest.Wanted{Issuer: c.Issuer, Identity: c.Identity, Repository: c.Repository}).Match(v.Signer); err == nil && c.Channel != "" {
 			err = v.Target.For(c.Channel)

@@ -42,6 +42,7 @@ type field struct {
 // fields are all fields by their names in the index, in order.
 func (r Record) fields() []field {
 	return []field{
+		{"attestations_sha256", r.AttestationsSHA256},
 		{"build", r.Build},
 		{"build_number", r.BuildNumber},
 		{"constrains", r.Constrains},

@@ -23,7 +23,7 @@ func full(t *testing.T) conda.Record {
 		Name: "x", Version: "1", Build: "b", BuildNumber: 2, Subdir: linux, Depends: []string{"a <1"}, Constrains: []string{"c"},
 		Noarch: "python", License: "MIT", LicenseFamily: "mit", Features: "f", TrackFeatures: "t", PythonSitePackagesPath: "lib",
 		Purls: []string{"pkg:pypi/x"}, ExtraDepends: map[string][]string{"g": {"d"}}, Flags: []string{"cuda"}, TimestampMS: 3,
-		MD5: [16]byte{4}, SHA256: [32]byte{5}, Size: 6, IndexedMS: 7,
+		MD5: [16]byte{4}, SHA256: [32]byte{5}, Size: 6, IndexedMS: 7, AttestationsSHA256: [32]byte{8},
 	}
 }
 

@@ -36,6 +36,8 @@ type Record struct {
 	Size   int64
 	// IndexedMS is the moment of the first listing in the label (CEP 47), in milliseconds since 1970.
 	IndexedMS int64
+	// AttestationsSHA256 is the digest of the file of the artifact's attestations (CEP 50); zero: it has none. It is the index's, too.
+	AttestationsSHA256 [32]byte
 }
 
 // NeedsV3 reports whether only repodata of revision 3 can hold the record (CEP 48): it has extras or

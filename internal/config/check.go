@@ -23,6 +23,7 @@ func (c Config) Validate() error {
 		c.at("store", checkStore(c.Store)),
 		c.at("issuer", checkIssuers(c.Issuers)),
 		c.at("audience", checkAudiences(c.Audiences)),
+		c.at("sigstore_root", checkRoots(c.SigstoreRoots)),
 		c.at("mail", c.checkMail()),
 		c.at("mail_from", c.checkMailFrom()),
 		c.at("upload_max", bytesBetween(c.UploadMax, 1<<10, 1<<40)),
@@ -41,6 +42,13 @@ func (c Config) at(key string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", cmp.Or(c.from[key], flagName(key)), err)
+}
+
+func checkRoots(list []string) error {
+	if slices.Contains(list, "") {
+		return errors.New("an empty name is no file; leave it out, or write public")
+	}
+	return nil
 }
 
 func checkListen(s string) error {

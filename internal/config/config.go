@@ -36,6 +36,9 @@ type Config struct {
 	Issuers map[string]Issuer
 	// Audiences are accepted in identity tokens besides Audience(). Default none.
 	Audiences []string
+	// SigstoreRoots are the instances of sigstore whose attestations count: PublicSigstore, or the file of a trusted root.
+	// Default the public one.
+	SigstoreRoots []string
 	// Mail is the address of the server that takes mails, smtp://… or smtps://…; it may hold a password (see
 	// MailServer). Default empty: no mails are sent.
 	Mail Secret
@@ -74,6 +77,9 @@ func (c Config) Audience() string {
 	}
 	return strings.ToLower(strings.TrimSuffix(u.Host, portSuffix(u)))
 }
+
+// PublicSigstore stands for sigstore's own instance among SigstoreRoots.
+const PublicSigstore = "public"
 
 // AllAudiences is Audience and then every other one that is accepted, without repeats.
 func (c Config) AllAudiences() []string {

@@ -26,6 +26,7 @@ type Flags struct {
 	Store            *Text             `name:"store" toml:"store" placeholder:"PLACE" help:"Where packages lie (default: a folder in the data folder; nothing else yet)."`
 	Issuer           map[string]string `name:"issuer" toml:"issuer" mapsep:"," placeholder:"NAME=URL" help:"Identity provider whose tokens are taken, such as gitlab-work=https://gitlab.acme.dev; an empty URL means the public one. May be given several times, and replaces those of the file and the default (default github=https://token.actions.githubusercontent.com and gitlab=https://gitlab.com)."`
 	Audience         []string          `name:"audience" toml:"audience" placeholder:"NAME" help:"Another audience to accept in identity tokens; may be given several times (rattler-build before 0.67 and pixi before 0.71 ask for prefix.dev)."`
+	SigstoreRoot     []string          `name:"sigstore-root" toml:"sigstore_root" placeholder:"FILE" help:"Instance of sigstore whose attestations count: public, or the trusted_root.json of another one; may be given several times (default public)."`
 	Mail             *Text             `name:"mail" toml:"mail" placeholder:"smtp://…" help:"Server that takes mails, such as smtps://user:password@mail.example.com:465 (default: no mails are sent). Prefer SLUICE_MAIL when it holds a password."`
 	MailFrom         *Text             `name:"mail-from" toml:"mail_from" placeholder:"ADDRESS" help:"Address that mails come from; required with --mail."`
 	UploadMax        *Text             `name:"upload-max" toml:"upload_max" placeholder:"SIZE" help:"Largest package (default 5GiB)."`
@@ -42,8 +43,9 @@ type Flags struct {
 func defaults() Flags {
 	return Flags{
 		Listen: new(Text("127.0.0.1:8080")), Data: new(Text("./sluice-data")),
-		Issuer:    map[string]string{"github": "https://token.actions.githubusercontent.com", "gitlab": "https://gitlab.com"},
-		UploadMax: new(Text("5GiB")), PublishTokenLife: new(Text("30m")),
+		Issuer:       map[string]string{"github": "https://token.actions.githubusercontent.com", "gitlab": "https://gitlab.com"},
+		SigstoreRoot: []string{"public"},
+		UploadMax:    new(Text("5GiB")), PublishTokenLife: new(Text("30m")),
 		ShutdownGrace: new(Text("30s")), StallTimeout: new(Text("60s")),
 		DeleteUndo: new(Text("168h")), IndexMemory: new(Text("256MiB")), LogFormat: new(Text("text")), LogLevel: new(Text("info")),
 	}

@@ -14,7 +14,7 @@ func (f Flags) parse(from map[string]string) (Config, error) {
 	c := Config{
 		Listen: text(f.Listen), URL: text(f.URL), Data: text(f.Data),
 		DB: Secret(text(f.DB)), Store: text(f.Store),
-		Issuers: plainIssuers(f.Issuer), Audiences: trimmed(f.Audience),
+		Issuers: plainIssuers(f.Issuer), Audiences: trimmed(f.Audience), SigstoreRoots: trimmed(f.SigstoreRoot),
 		Mail: Secret(text(f.Mail)), MailFrom: text(f.MailFrom),
 		UploadMax:        take(&p, "upload_max", f.UploadMax, ParseBytes),
 		PublishTokenLife: take(&p, "publish_token_life", f.PublishTokenLife, parseDuration),

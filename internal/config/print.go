@@ -63,6 +63,7 @@ func (c Config) rows() []row {
 		{key: "store", value: quote(c.Store)},
 		{key: "issuer", value: inlineTable(c.plainIssuers())},
 		{key: "audience", value: list(c.Audiences)},
+		{key: "sigstore_root", value: list(c.SigstoreRoots)},
 		{key: "mail", value: quote(c.shownMail()), secret: strings.Contains(c.shownMail(), Secret("x").String())},
 		{key: "mail_from", value: quote(c.MailFrom)},
 		{key: "upload_max", value: quote(c.UploadMax.String())},

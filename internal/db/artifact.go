@@ -17,7 +17,7 @@ import (
 
 // uploadColumns are the columns of an artifact that an upload sets, in the order of uploadValues.
 var uploadColumns = strings.Fields(`name version build build_number sha256 md5 size timestamp_ms depends index_json about license created_us
-	publisher_id account_id uploader provenance run ref source schema_version run_exports traits patch listed yanked_us yanked_why`)
+	publisher_id account_id uploader provenance run ref source schema_version run_exports traits patch listed yanked_us yanked_why sidecar_sha256`)
 
 func uploadValues(c publish.Commit, at time.Time) []any {
 	var publisher, account, provenance, yankedAt any
@@ -37,8 +37,16 @@ func uploadValues(c publish.Commit, at time.Time) []any {
 	r := c.Record
 	return []any{
 		r.Name, r.Version, r.Build, int64(r.BuildNumber), r.SHA256[:], r.MD5[:], r.Size, r.TimestampMS, text(r.Depends), c.RawIndex, text(c.About), r.License, micros(at),
-		publisher, account, uploader, provenance, run, ref, source, revision(c.V3), text(c.RunExports), int64(c.Traits), patchText(c.Patch), len(c.Labels), yankedAt, why,
+		publisher, account, uploader, provenance, run, ref, source, revision(c.V3), text(c.RunExports), int64(c.Traits), patchText(c.Patch), len(c.Labels), yankedAt, why, sidecarBytes(r.AttestationsSHA256),
 	}
+}
+
+// sidecarBytes is the digest of a file of attestations as the database keeps it: empty for none.
+func sidecarBytes(sum [32]byte) []byte {
+	if sum == [32]byte{} {
+		return []byte{}
+	}
+	return sum[:]
 }
 
 // patchText is an overlay as the database keeps it: "" for none.
@@ -101,6 +109,9 @@ func (b *batch) replace(ctx context.Context, c publish.Commit, old there) (publi
 		}
 	}
 	if err := replaceArtifact(ctx, b.tx, old.id, c, uploadedAt(c, now)); err != nil {
+		return publish.Outcome{}, err
+	}
+	if _, _, err := b.db.attest(ctx, b.tx, old.id, c.Record.SHA256, c.Attestations, now); err != nil {
 		return publish.Outcome{}, err
 	}
 	// Where the old bytes are taken out, the new ones were never listed: they must not come back with the old time.

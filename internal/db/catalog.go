@@ -158,7 +158,7 @@ func (db *DB) Files(ctx context.Context, channelID int64, name string) ([]catalo
 	if err != nil {
 		return nil, fmt.Errorf("files: %w", err)
 	}
-	return files, db.labelFiles(ctx, files)
+	return files, db.completeFiles(ctx, files)
 }
 
 // File implements catalog.Store.
@@ -178,7 +178,7 @@ func (db *DB) File(ctx context.Context, channelID int64, d conda.Subdir, f conda
 		return catalog.File{}, err
 	}
 	one := []catalog.File{file}
-	err = db.labelFiles(ctx, one)
+	err = db.completeFiles(ctx, one)
 	return one[0], err
 }
 
@@ -197,7 +197,12 @@ func (db *DB) RecentFiles(ctx context.Context, channels []int64, limit int) ([]c
 	if err != nil {
 		return nil, fmt.Errorf("recent files: %w", err)
 	}
-	return files, db.labelFiles(ctx, files)
+	return files, db.completeFiles(ctx, files)
+}
+
+// completeFiles fills in what is kept beside the files' own rows.
+func (db *DB) completeFiles(ctx context.Context, files []catalog.File) error {
+	return errors.Join(db.labelFiles(ctx, files), db.addAttestations(ctx, files))
 }
 
 // labelFiles fills in which labels list the files.

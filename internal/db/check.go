@@ -25,7 +25,7 @@ func (db *DB) CountArtifacts(ctx context.Context, channelID int64) (n int64, err
 func (db *DB) ArtifactsAfter(ctx context.Context, channelID, after int64, limit int) (out []check.Artifact, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		out, err = collect(ctx, tx, scanChecked, `SELECT id, subdir, filename, sha256, md5, size, index_json, run_exports, about, traits, schema_version, depends, build_number,
-				timestamp_ms, license, patch, listed, yanked_us, deleted_us, purged_us
+				timestamp_ms, license, patch, listed, yanked_us, deleted_us, purged_us, sidecar_sha256
 			FROM artifact WHERE channel_id = $1 AND id > $2 ORDER BY id LIMIT $3`, channelID, after, limit)
 		if err != nil {
 			return fmt.Errorf("artifacts to check: %w", err)
@@ -36,18 +36,19 @@ func (db *DB) ArtifactsAfter(ctx context.Context, channelID, after int64, limit 
 }
 
 func scanChecked(r *sql.Rows, a *check.Artifact) error {
-	var sum, md []byte
+	var sum, md, sidecar []byte
 	var patch string
 	var number int64
 	var revision int
 	var yanked, deleted, purged time.Time
 	err := r.Scan(&a.ID, &a.Subdir, &a.File, &sum, &md, &a.Size, &a.RawIndex, doubtful{&a.RunExports}, doubtful{&a.About}, &a.Traits, &revision, doubtful{&a.Depends}, &number,
-		&a.TimestampMS, &a.License, &patch, &a.Listed, when{&yanked}, when{&deleted}, when{&purged})
+		&a.TimestampMS, &a.License, &patch, &a.Listed, when{&yanked}, when{&deleted}, when{&purged}, &sidecar)
 	if err != nil {
 		return err
 	}
 	copy(a.SHA256[:], sum)
 	copy(a.MD5[:], md)
+	copy(a.Sidecar[:], sidecar)
 	a.BuildNumber, a.V3 = uint64(number), revision != 0
 	a.Yanked, a.Deleted, a.Purged = !yanked.IsZero(), !deleted.IsZero(), !purged.IsZero()
 	if err := unmarshal([]byte(patch), &a.Patch); err != nil {

@@ -369,12 +369,12 @@ func (c *curation) encode(ctx context.Context, k *kept, l conda.Label, first tim
 // that lies over them.
 func (db *DB) entryOf(ctx context.Context, q queryer, id int64) (e entry, err error) {
 	var subdir, filename string
-	var raw, sum, md []byte
+	var raw, sum, md, sidecar []byte
 	var size int64
 	var revision int
 	var patch conda.Patch
-	err = q.QueryRowContext(ctx, `SELECT subdir, filename, index_json, sha256, md5, size, schema_version, run_exports, patch FROM artifact WHERE id = $1`, id).
-		Scan(&subdir, &filename, &raw, &sum, &md, &size, &revision, jsonText{&e.runExports}, jsonText{&patch})
+	err = q.QueryRowContext(ctx, `SELECT subdir, filename, index_json, sha256, md5, size, schema_version, run_exports, patch, sidecar_sha256 FROM artifact WHERE id = $1`, id).
+		Scan(&subdir, &filename, &raw, &sum, &md, &size, &revision, jsonText{&e.runExports}, jsonText{&patch}, &sidecar)
 	if err != nil {
 		return e, fmt.Errorf("artifact: %w", err)
 	}
@@ -390,6 +390,7 @@ func (db *DB) entryOf(ctx context.Context, q queryer, id int64) (e entry, err er
 		return e, err
 	}
 	own.SHA256, own.MD5, own.Size = [32]byte(sum), [16]byte(md), size
+	copy(own.AttestationsSHA256[:], sidecar)
 	e.record, e.runExports, err = patch.Apply(own, e.runExports, e.v3)
 	if err != nil {
 		return e, fault.Wrap(err, fault.InvalidField, "%s/%s cannot be corrected so: %v", subdir, filename, err)

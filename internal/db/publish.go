@@ -112,7 +112,11 @@ func (b *batch) one(ctx context.Context, c publish.Commit) (publish.Outcome, err
 		return publish.Outcome{}, err
 	}
 	if there.same {
-		return publish.Outcome{Already: true, IndexedAt: there.at}, nil
+		added, err := b.attestLater(ctx, c, there.id)
+		if added {
+			b.events = append(b.events, c)
+		}
+		return publish.Outcome{Already: true, IndexedAt: there.at}, err
 	}
 	if err := checkTwin(ctx, b.tx, c); err != nil {
 		return publish.Outcome{}, err
@@ -131,6 +135,9 @@ func (b *batch) insert(ctx context.Context, c publish.Commit) (publish.Outcome, 
 	now := b.now()
 	id, err := insertArtifact(ctx, b.tx, c, uploadedAt(c, now))
 	if err != nil {
+		return publish.Outcome{}, err
+	}
+	if _, _, err := b.db.attest(ctx, b.tx, id, c.Record.SHA256, c.Attestations, now); err != nil {
 		return publish.Outcome{}, err
 	}
 	if err := b.show(ctx, c, id); err != nil {

@@ -135,8 +135,6 @@ const (
 	TwinDiffers Code = "twin_differs"
 	// V3NotAllowed: the package needs repodata of revision 3.
 	V3NotAllowed Code = "v3_not_allowed"
-	// AttestationUnsupported: an attestation came that this server cannot check.
-	AttestationUnsupported Code = "attestation_unsupported"
 	// NoSpace: the store is full.
 	NoSpace Code = "no_space"
 )

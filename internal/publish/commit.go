@@ -28,6 +28,8 @@ type Commit struct {
 	// RawIndex is info/index.json as the package has it.
 	RawIndex []byte
 	About    artifact.About
+	// Attestations are those that came with it; Record has the digest of their file.
+	Attestations []Attestation
 	// Right is who uploads; Grants the publishers' rules that cover it, of which the store takes the first that still
 	// stands and has room for it; one zero grant for accounts.
 	Right  access.Right

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sluice/internal/access"
+	"sluice/internal/attest"
 	"sluice/internal/audit"
 	"sluice/internal/blob"
 	"sluice/internal/channel"
@@ -35,6 +36,11 @@ type Config struct {
 	Limits artifact.Limits
 	// MaxSize bounds one package, in bytes.
 	MaxSize int64
+	// URL is the public address of the server: with a channel's name after it, what attestations are made for.
+	URL string
+	// Attest checks attestations, Signers who signed them.
+	Attest  *attest.Checker
+	Signers Signers
 }
 
 // Uploads is the use case of an upload.
@@ -70,6 +76,8 @@ type Received struct {
 	md5     [16]byte
 	size    int64
 	force   bool
+	// bundles are its attestations, not looked at so far.
+	bundles [][]byte
 }
 
 // Receive reads a body to its end into the staging area. Errors: fault.TooLarge beyond MaxSize,
@@ -146,7 +154,12 @@ func (r *Received) Publish(ctx context.Context, ch channel.Channel, right access
 	if err != nil {
 		return Outcome{}, err
 	}
+	attestations, err := r.attested(ctx, ch, right, pkg.Record.Name)
+	if err != nil {
+		return Outcome{}, err
+	}
 	c := r.describe(ctx, ch, right, grants, pkg)
+	c.Attestations, c.Record.AttestationsSHA256 = attestations, sidecarOf(attestations)
 	if err := CheckRevision(c); err != nil {
 		return Outcome{}, err
 	}

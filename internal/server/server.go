@@ -14,6 +14,7 @@ import (
 
 	"sluice/internal/access"
 	"sluice/internal/account"
+	"sluice/internal/attest"
 	"sluice/internal/audit"
 	"sluice/internal/blob"
 	"sluice/internal/catalog"
@@ -57,13 +58,14 @@ type Server struct {
 
 	parts    Parts
 	exchange *trust.Exchange
+	attest   *attest.Checker
 	handler  http.Handler
 	mails    *mail.Sender // nil when no mails are sent
 	checks   *check.Jobs
 }
 
-// formMargin is what a multipart form adds to the package in it, in bytes.
-const formMargin = 1 << 20
+// formMargin is what a multipart form adds to the package in it, in bytes: its attestations, and what is around them.
+const formMargin = attest.MaxPart + 1<<20
 
 // New wires the rooms. It reads the database and fetches nothing. Its clock ticks in microseconds, as the
 // database keeps time: what is answered when something is made is what is read later.
@@ -71,6 +73,10 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 	now := p.Now
 	p.Now = func() time.Time { return now().Truncate(time.Microsecond) }
 	issuers, err := issuersOf(p.Config)
+	if err != nil {
+		return nil, err
+	}
+	checker, err := checkerOf(p.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +88,7 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 		return nil, fmt.Errorf("trusted publishing: %w", err)
 	}
 	s := &Server{
-		parts: p, exchange: exchange,
+		parts: p, exchange: exchange, attest: checker,
 		// A password's hash takes 64 MiB; half the cores leave the other half to uploads.
 		Accounts:   &account.Accounts{Store: p.DB, Tokens: p.DB, Addresses: p.DB, Log: p.DB, Now: p.Now, Passwords: account.NewPasswords(max(1, runtime.NumCPU()/2))},
 		Channels:   &channel.Channels{Store: p.DB, Now: p.Now},
@@ -114,7 +120,7 @@ func (s *Server) routes() http.Handler {
 		Exchange: s.exchange, Access: may, Channels: s.parts.DB, Audit: s.parts.DB, Log: s.parts.Log,
 		Publish: publish.New(publish.Config{
 			Blobs: s.parts.Blobs, Store: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now, Limits: artifact.DefaultLimits(),
-			MaxSize: int64(s.parts.Config.UploadMax),
+			MaxSize: int64(s.parts.Config.UploadMax), URL: s.parts.Config.URL, Attest: s.attest, Signers: s.Publishers,
 		}),
 	}
 	curator := &curate.Curator{Store: s.parts.DB}

@@ -1,6 +1,7 @@
 package repodata
 
 import (
+	"encoding/hex"
 	"maps"
 	"slices"
 
@@ -75,9 +76,12 @@ func ShardIndexMember(name string, sha256 [32]byte) []byte {
 	return appendBin(appendStr(nil, name), sha256[:])
 }
 
-// writeRecord writes r as a map, its keys in order (CEP 36, 47). With re it has run_exports.
+// writeRecord writes r as a map, its keys in order (CEP 36, 47, 50). With re it has run_exports.
 func writeRecord(w form, r conda.Record, re *conda.RunExports) {
 	w.open()
+	if r.AttestationsSHA256 != [32]byte{} {
+		field(w, "attestations_sha256", hex.EncodeToString(r.AttestationsSHA256[:])) // text in shards, too (CEP 50)
+	}
 	field(w, "build", r.Build)
 	w.key("build_number")
 	w.number(int64(r.BuildNumber))

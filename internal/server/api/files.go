@@ -17,28 +17,29 @@ import (
 
 // fileJSON is one artifact.
 type fileJSON struct {
-	Subdir       string          `json:"subdir" example:"noarch" doc:"The folder it is served in."`
-	Filename     string          `json:"filename" example:"libtide-1.2.0-0.conda" doc:"Its file name."`
-	URL          string          `json:"url" format:"uri" example:"https://conda.example.org/forge/noarch/libtide-1.2.0-0.conda" doc:"Where it is downloaded."`
-	Name         string          `json:"name" example:"libtide" doc:"The package's name."`
-	Version      string          `json:"version" example:"1.2.0" doc:"Its version."`
-	Build        string          `json:"build" example:"0" doc:"Its build string."`
-	BuildNumber  uint64          `json:"build_number" example:"0" doc:"Of two builds of a version, the higher one is newer."`
-	Depends      []string        `json:"depends" nullable:"false" example:"python >=3.10" doc:"What it needs, as match specifications."`
-	License      string          `json:"license,omitempty" example:"BSD-3-Clause" doc:"What the package says its license is."`
-	Size         int64           `json:"size" minimum:"1" example:"12345" doc:"Bytes."`
-	SHA256       string          `json:"sha256" minLength:"64" maxLength:"64" doc:"SHA-256 of its bytes, in hexadecimal."`
-	MD5          string          `json:"md5" minLength:"32" maxLength:"32" doc:"MD5 of its bytes, for old clients; it protects against nothing."`
-	BuiltAt      time.Time       `json:"built_at,omitzero" example:"2026-08-20T11:58:00Z" doc:"The builder's own clock; absent when the package names no time."`
-	UploadedAt   time.Time       `json:"uploaded_at" example:"2026-08-20T12:00:00Z" doc:"When it was published here."`
-	UploadedBy   uploaderJSON    `json:"uploaded_by" doc:"Who published it."`
-	Provenance   *provenanceJSON `json:"provenance,omitempty" doc:"The run that published it; absent when it came with an API token: then no CI run stands behind it."`
-	Labels       []string        `json:"labels" nullable:"false" example:"main" doc:"Those that list it; clients find main at the channel's own address."`
-	Yanked       *yankedJSON     `json:"yanked,omitempty" doc:"Present when it was yanked: solvers do not see it, lock files that name it keep working."`
-	ImportedFrom string          `json:"imported_from,omitempty" format:"uri" example:"https://conda.example.com/old" doc:"Where an operator imported it from; absent for what was uploaded here."`
-	Patched      bool            `json:"patched,omitempty" doc:"The index corrects what the package says of itself; depends and index are the package's own."`
-	About        *aboutJSON      `json:"about,omitempty" doc:"What its maker says, in the answer for one file. Not checked."`
-	Index        json.RawMessage `json:"index,omitempty" doc:"info/index.json as the package has it, in the answer for one file."`
+	Subdir       string            `json:"subdir" example:"noarch" doc:"The folder it is served in."`
+	Filename     string            `json:"filename" example:"libtide-1.2.0-0.conda" doc:"Its file name."`
+	URL          string            `json:"url" format:"uri" example:"https://conda.example.org/forge/noarch/libtide-1.2.0-0.conda" doc:"Where it is downloaded."`
+	Name         string            `json:"name" example:"libtide" doc:"The package's name."`
+	Version      string            `json:"version" example:"1.2.0" doc:"Its version."`
+	Build        string            `json:"build" example:"0" doc:"Its build string."`
+	BuildNumber  uint64            `json:"build_number" example:"0" doc:"Of two builds of a version, the higher one is newer."`
+	Depends      []string          `json:"depends" nullable:"false" example:"python >=3.10" doc:"What it needs, as match specifications."`
+	License      string            `json:"license,omitempty" example:"BSD-3-Clause" doc:"What the package says its license is."`
+	Size         int64             `json:"size" minimum:"1" example:"12345" doc:"Bytes."`
+	SHA256       string            `json:"sha256" minLength:"64" maxLength:"64" doc:"SHA-256 of its bytes, in hexadecimal."`
+	MD5          string            `json:"md5" minLength:"32" maxLength:"32" doc:"MD5 of its bytes, for old clients; it protects against nothing."`
+	BuiltAt      time.Time         `json:"built_at,omitzero" example:"2026-08-20T11:58:00Z" doc:"The builder's own clock; absent when the package names no time."`
+	UploadedAt   time.Time         `json:"uploaded_at" example:"2026-08-20T12:00:00Z" doc:"When it was published here."`
+	UploadedBy   uploaderJSON      `json:"uploaded_by" doc:"Who published it."`
+	Provenance   *provenanceJSON   `json:"provenance,omitempty" doc:"The run that published it; absent when it came with an API token: then no CI run stands behind it."`
+	Attestations []attestationJSON `json:"attestations,omitempty" doc:"Signed statements of who published it, each checked when it came; absent when it has none."`
+	Labels       []string          `json:"labels" nullable:"false" example:"main" doc:"Those that list it; clients find main at the channel's own address."`
+	Yanked       *yankedJSON       `json:"yanked,omitempty" doc:"Present when it was yanked: solvers do not see it, lock files that name it keep working."`
+	ImportedFrom string            `json:"imported_from,omitempty" format:"uri" example:"https://conda.example.com/old" doc:"Where an operator imported it from; absent for what was uploaded here."`
+	Patched      bool              `json:"patched,omitempty" doc:"The index corrects what the package says of itself; depends and index are the package's own."`
+	About        *aboutJSON        `json:"about,omitempty" doc:"What its maker says, in the answer for one file. Not checked."`
+	Index        json.RawMessage   `json:"index,omitempty" doc:"info/index.json as the package has it, in the answer for one file."`
 }
 
 // yankedJSON says when and why a file was yanked.
@@ -171,7 +172,7 @@ func (s *service) fileOf(f catalog.File, inside bool) fileJSON {
 		Depends: append([]string{}, f.Depends...), License: f.License,
 		Size: f.Size, SHA256: hex.EncodeToString(f.SHA256[:]), MD5: hex.EncodeToString(f.MD5[:]),
 		BuiltAt: f.BuiltAt, UploadedAt: f.UploadedAt, UploadedBy: uploaderOf(f, inside), Provenance: provenanceOf(f.Run),
-		Labels: each(f.Labels, conda.Label.String), ImportedFrom: f.Source, Patched: f.Patched,
+		Attestations: s.attestationsOf(f), Labels: each(f.Labels, conda.Label.String), ImportedFrom: f.Source, Patched: f.Patched,
 	}
 	if f.Yanked() {
 		out.Yanked = &yankedJSON{At: f.YankedAt, Reason: f.YankedWhy}

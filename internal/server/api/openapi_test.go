@@ -66,6 +66,7 @@ func TestDocumentListsEveryRoute(t *testing.T) {
 		"GET /api/v1/channels/{channel}/names/{name}",
 		"GET /api/v1/channels/{channel}/packages",
 		"GET /api/v1/channels/{channel}/packages/{subdir}/{filename}",
+		"GET /api/v1/channels/{channel}/packages/{subdir}/{filename}/attestations/{ordinal}",
 		"GET /api/v1/channels/{channel}/trusted-publishers",
 		"GET /api/v1/channels/{channel}/trusted-publishers/{id}",
 		"GET /api/v1/channels/{channel}/upload-keys",

@@ -44,6 +44,7 @@ type packagesOutput struct {
 }
 
 func (s *service) packageRoutes() {
+	s.attestationRoutes()
 	tags := []string{"packages"}
 	add(s, open(huma.Operation{
 		OperationID: "list-packages", Method: http.MethodGet, Path: "/channels/{channel}/packages", Tags: tags,

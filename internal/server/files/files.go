@@ -32,6 +32,7 @@ type Channels interface {
 // Artifacts finds where the bytes of a listed artifact are.
 type Artifacts interface {
 	Locate(ctx context.Context, p index.Place, f conda.Filename) (db.Located, error)
+	Sidecar(ctx context.Context, p index.Place, f conda.Filename, sum *[32]byte) (db.Sidecar, error)
 }
 
 // Blobs reads bytes.
@@ -89,6 +90,8 @@ func (f *Files) serve(w http.ResponseWriter, r *http.Request) error {
 		return f.indexFile(w, r, ch, t)
 	case shard:
 		return f.shard(w, r, ch, t)
+	case sidecar, oldSidecar:
+		return f.sidecar(w, r, ch, t)
 	default:
 		return f.artifact(w, r, ch, t)
 	}
@@ -194,6 +197,20 @@ func (f *Files) artifact(w http.ResponseWriter, r *http.Request, ch channel.Chan
 	}
 	f.small.keep(at.SHA256, whole)
 	return c.sendBytes(w, r, whole)
+}
+
+// sidecar answers with the attestations of a package. Those that are named by their hash never change.
+func (f *Files) sidecar(w http.ResponseWriter, r *http.Request, ch channel.Channel, t target) error {
+	sum, cache := &t.sha256, lifetime(ch, true)
+	if t.kind == sidecar {
+		sum, cache = nil, askAgain(ch)
+	}
+	s, err := f.Artifacts.Sidecar(r.Context(), index.Place{ChannelID: ch.ID, Label: t.label, Subdir: t.subdir}, t.file, sum)
+	if err != nil {
+		return err
+	}
+	c := content{kind: typeJSON, cache: cache, modified: s.At, etag: etag(s.SHA256, ch, t, "-"+t.file.String()+"-sigs")}
+	return c.sendBytes(w, r, s.Body)
 }
 
 // etag is the validator of what is named by its hash, another one at every address.

@@ -26,6 +26,10 @@ const (
 	shard
 	// artifactFile: a package.
 	artifactFile
+	// sidecar: the attestations of a package (CEP 50), as they are now.
+	sidecar
+	// oldSidecar: the same by their hash.
+	oldSidecar
 )
 
 // target is a path taken apart. Only the fields that its kind needs are set.
@@ -116,11 +120,9 @@ const shardExt = ".msgpack.zst"
 
 func (t target) shard(name string) target {
 	sum, ok := strings.CutSuffix(name, shardExt)
-	raw, err := hex.DecodeString(sum)
-	if !ok || err != nil || len(raw) != len(t.sha256) || sum != strings.ToLower(sum) {
+	if !ok || !t.named(sum) {
 		return target{}
 	}
-	copy(t.sha256[:], raw)
 	t.kind = shard
 	return t
 }
@@ -131,10 +133,31 @@ func (t target) leaf(name string) target {
 		t.kind, t.index = indexFile, n
 		return t
 	}
-	f, err := conda.ParseFilename(name)
-	if err != nil {
+	t.kind = artifactFile
+	if at := strings.LastIndex(name, sidecarExt); at >= 0 {
+		rest := name[at+len(sidecarExt):]
+		name = strings.TrimSuffix(name[:at], ".v0") // where prefix.dev has them
+		t.kind = sidecar
+		if rest != "" {
+			sum, ok := strings.CutPrefix(rest, ".")
+			if t.kind = oldSidecar; !ok || !t.named(sum) {
+				return target{}
+			}
+		}
+	}
+	var err error
+	if t.file, err = conda.ParseFilename(name); err != nil {
 		return target{}
 	}
-	t.kind, t.file = artifactFile, f
 	return t
+}
+
+// sidecarExt follows the name of a package in that of its attestations.
+const sidecarExt = ".sigs"
+
+// named reads a digest as paths have it: 64 small hexadecimal digits.
+func (t *target) named(sum string) bool {
+	raw, err := hex.DecodeString(sum)
+	copy(t.sha256[:], raw)
+	return err == nil && len(raw) == len(t.sha256) && sum == strings.ToLower(sum)
 }

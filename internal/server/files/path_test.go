@@ -24,6 +24,9 @@ func TestParse(t *testing.T) {
 		{"/forge/noarch/run_exports.json.zst", indexFile, "forge main noarch run_exports.json.zst"},
 		{"/forge/noarch/shards/" + hex + ".msgpack.zst", shard, "forge main noarch"},
 		{"/forge/noarch/tide-1!2.0+x-0.conda", artifactFile, "forge main noarch tide-1!2.0+x-0.conda"},
+		{"/forge/noarch/tide-1.0-0.conda.sigs", sidecar, "forge main noarch tide-1.0-0.conda"},
+		{"/forge/noarch/tide-1.0-0.conda.v0.sigs", sidecar, "forge main noarch tide-1.0-0.conda"},
+		{"/forge/label/pr/17/noarch/tide-1.0-0.tar.bz2.sigs." + hex, oldSidecar, "forge pr/17 noarch tide-1.0-0.tar.bz2"},
 		{"/forge/label/dev/noarch/repodata.json", indexFile, "forge dev noarch repodata.json"},
 		{"/forge/label/pr/17/noarch/tide-1.0-0.tar.bz2", artifactFile, "forge pr/17 noarch tide-1.0-0.tar.bz2"},
 		{"/forge/label/pr/17/noarch/shards/" + hex + ".msgpack.zst", shard, "forge pr/17 noarch"},
@@ -50,7 +53,13 @@ func TestParse(t *testing.T) {
 		{"/forge/noarch/shards/" + hex[2:] + ".msgpack.zst", nothing, ""},
 		{"/forge/noarch/shards/x", nothing, ""},
 		{"/forge/noarch/x/tide-1.0-0.conda", nothing, ""},
-		{"/forge/noarch/tide-1.0-0.conda.sigs", nothing, ""},
+		{"/forge/noarch/tide-1.0-0.conda.sigs/", nothing, ""},
+		{"/forge/noarch/tide-1.0-0.conda.sigs.", nothing, ""},
+		{"/forge/noarch/tide-1.0-0.conda.sigs." + hex[2:], nothing, ""},
+		{"/forge/noarch/tide-1.0-0.conda.sigs." + strings.ToUpper(hex), nothing, ""},
+		{"/forge/noarch/tide-1.0-0.conda.sigs.sigs", nothing, ""},
+		{"/forge/noarch/tide-1.0-0.conda.sig", nothing, ""},
+		{"/forge/noarch/repodata.json.sigs", nothing, ""},
 	} {
 		t.Run(tt.path, func(t *testing.T) {
 			got := parse(tt.path)

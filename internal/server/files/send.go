@@ -43,10 +43,19 @@ type caching struct{ control, vary []string }
 var (
 	shortPublic   = caching{control: []string{"public, max-age=30"}}
 	foreverPublic = caching{control: []string{"public, max-age=31536000, immutable"}}
+	freshPublic   = caching{control: []string{"no-cache"}}
 	shortOwn      = caching{control: []string{"no-cache"}, vary: whoAsks}
 	foreverOwn    = caching{control: []string{"private, max-age=31536000, immutable"}, vary: whoAsks}
 	whoAsks       = []string{"Authorization, Cookie"}
 )
+
+// askAgain is for what must not be old: attestations that are found without their hash.
+func askAgain(ch channel.Channel) caching {
+	if ch.Visibility == channel.Public {
+		return freshPublic
+	}
+	return shortOwn
+}
 
 func lifetime(ch channel.Channel, immutable bool) caching {
 	switch public := ch.Visibility == channel.Public; {

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 
+	"sluice/internal/attest"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/publish"
@@ -46,6 +47,7 @@ func receiveForm(r *http.Request, form *multipart.Reader, u *publish.Uploads, fo
 			got, err = nil, errors.Join(err, got.Discard())
 		}
 	}()
+	var attestation []byte
 	for {
 		part, err := form.NextRawPart()
 		if errors.Is(err, io.EOF) {
@@ -66,15 +68,37 @@ func receiveForm(r *http.Request, form *multipart.Reader, u *publish.Uploads, fo
 				return nil, err
 			}
 		case "attestation":
-			return got, fault.New(fault.AttestationUnsupported, "This version of Sluice does not check attestations yet, and keeps none that it did not check: upload without --generate-attestation and --attestation.")
+			if attestation != nil {
+				return got, fault.New(fault.BadRequest, "The form has two parts named attestation: send several as one array.")
+			}
+			if attestation, err = readAttestation(part); err != nil {
+				return got, err
+			}
 		default:
-			return got, fault.New(fault.BadRequest, "The form has a part %q, which nobody here understands: send file alone.", part.FormName())
+			return got, fault.New(fault.BadRequest, "The form has a part %q, which nobody here understands: send file, and attestation.", part.FormName())
 		}
 	}
 	if got == nil {
 		return nil, fault.New(fault.BadRequest, "The form ended without a part named file: it was cut off, or holds none.")
 	}
-	return got, nil
+	if attestation != nil {
+		err = got.Attest(attestation)
+	}
+	return got, err
+}
+
+// readAttestation reads the part whole, within the limit: it may come before the file that it speaks of.
+func readAttestation(part io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(part, attest.MaxPart+1))
+	switch {
+	case err != nil:
+		return nil, badForm(err)
+	case len(b) == 0:
+		return nil, fault.New(fault.BadRequest, "The part named attestation is empty: leave it out, or send the bundle.")
+	case len(b) > attest.MaxPart:
+		return nil, fault.New(fault.TooLarge, "The attestations have more than %d bytes, which is the most that is taken.", attest.MaxPart)
+	}
+	return b, nil
 }
 
 // announced reads what a client says of a file. fallback is the name to take when no header gives one.

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/internal/attest"
 	"sluice/internal/blob"
 	"sluice/internal/fault"
 	"sluice/internal/publish"
@@ -119,7 +120,12 @@ func TestReceiveForms(t *testing.T) {
 		{name: "empty", body: form(t, filePart(packageName, "", "")), code: fault.InvalidPackage, says: "empty"},
 		{name: "too large", body: form(t, filePart(packageName, "", strings.Repeat("x", 1025))), code: fault.TooLarge, says: "1024 bytes"},
 		{name: "two files", body: form(t, good, good), code: fault.BadRequest, says: "two parts"},
-		{name: "an attestation", body: form(t, good, namedPart("attestation", "{}")), code: fault.AttestationUnsupported, says: "--generate-attestation"},
+		{name: "an attestation", body: form(t, good, namedPart("attestation", "{}"))},
+		{name: "an attestation first", body: form(t, namedPart("attestation", "[{}]"), good)},
+		{name: "two attestations", body: form(t, good, namedPart("attestation", "{}"), namedPart("attestation", "{}")), code: fault.BadRequest, says: "one array"},
+		{name: "an empty attestation", body: form(t, good, namedPart("attestation", "")), code: fault.BadRequest, says: "empty"},
+		{name: "no bundle", body: form(t, good, namedPart("attestation", "x")), code: fault.BundleMalformed, says: "no JSON object"},
+		{name: "a large attestation", body: form(t, good, namedPart("attestation", strings.Repeat(" ", attest.MaxPart+1))), code: fault.TooLarge, says: "most that is taken"},
 		{name: "an unknown part", body: form(t, good, namedPart("label", "dev")), code: fault.BadRequest, says: `"label"`},
 		{name: "no file", body: form(t), code: fault.BadRequest, says: "without a part named file"},
 		{name: "cut inside the file", body: form(t, good)[:len(form(t, good))-30], code: fault.BadRequest, says: "cut off"},

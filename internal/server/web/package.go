@@ -161,6 +161,12 @@ func file(f catalog.File, o page.Origin) page.File {
 		Build: f.Filename.Build(), BuildNumber: f.BuildNumber, Built: f.BuiltAt, Depends: f.Depends, Origin: o, At: f.UploadedAt,
 		Patched: f.Patched, RunID: f.Run.RunID,
 	}
+	for _, a := range f.Attestations {
+		out.Attestations = append(out.Attestations, page.Attested{
+			Identity: a.Signer.Identity, Issuer: a.Signer.Issuer, Repository: a.Signer.Repository, Commit: a.Signer.Commit, Run: a.Signer.Run,
+			ByRun: a.Fit == "run", Target: a.Target.URL, SignedAt: a.SignedAt(), Log: a.Log.Index, Instance: a.Profile, Root: a.Root, AddedAt: a.AddedAt,
+		})
+	}
 	for _, l := range f.Labels {
 		out.Labels = append(out.Labels, l.String())
 	}

@@ -68,6 +68,8 @@ type File struct {
 	Yanked *Yanked
 	// Patched says that the index corrects what the package says.
 	Patched bool
+	// Attestations are those of its bytes, in the order in which they came.
+	Attestations []Attested
 	// RunID finds everything that its run published; empty for no run.
 	RunID string
 }

@@ -80,7 +80,7 @@ func Package(f Frame, v PackageView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = fileList(v).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = fileList(f, v).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -351,9 +351,28 @@ func TestPackageWords(t *testing.T) {
 		"Uploaded by mara with the API token ci-old. This server cannot say where it was built.",
 		"15.0.0 came from build.yml of acme/forge; this version was uploaded with an API token.", "pixi add ripgrep==14.0.3")
 	says(t, Package(frame(""), mixedPackage()), "33 of 35 files by CI", "2 files: linux-64, linux-aarch64", "Uploaded by a member of forge with an API token.")
-	for state, c := range states() {
-		if got := readPage(t, c); strings.Contains(got, "attest") {
-			t.Errorf("%s speaks of attestations, which this server does not check", state)
+	if got := readPage(t, Package(frame("mara"), packageView())); !strings.Contains(got, "No file of this version carries an attestation.") || strings.Contains(got, "Signed by") {
+		t.Error("the page of what is not attested does not say so")
+	}
+}
+
+func TestAttestedWords(t *testing.T) {
+	page := Package(frame(""), attestedPackage())
+	says(t, page, "4 of 5 files carry an attestation, which this server checked when it came; 1 does not.", "attested", "Signed by", "Signed by, attestation 1 of 2",
+		"none in particular: the same attestation could stand in any channel", "no: a run of a trusted publisher of this channel",
+		"An attestation proves which run signed. It does not prove that what the run built is good.",
+		"sluice attestation check ripgrep-15.1.0-h7f3a2c1_0.conda --issuer https://token.actions.githubusercontent.com --identity https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main"+
+			" --channel https://conda.acme.dev/forge",
+		"--trusted-root trusted_root.json", "12 <U+202E><b>")
+	got := hrefs(t, page)
+	for _, want := range []string{"https://search.sigstore.dev/?logIndex=456119071", "/forge/linux-64/ripgrep-15.1.0-h7f3a2c1_0.conda.sigs"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("page has no link to %s", want)
+		}
+	}
+	for _, to := range got {
+		if strings.Contains(to, "logIndex=12") {
+			t.Errorf("page links to %s, made of text that was not checked", to)
 		}
 	}
 }

@@ -201,6 +201,23 @@ func packageView() PackageView {
 	}
 }
 
+// attestedPackage has files with an attestation, with two, and without.
+func attestedPackage() PackageView {
+	v := packageView()
+	a := Attested{
+		Identity: "https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main", Issuer: "https://token.actions.githubusercontent.com",
+		Repository: "https://github.com/acme/forge", Commit: "abc1234abc1234abc1234abc1234abc1234abc12", Run: "https://github.com/acme/forge/actions/runs/9876543210/attempts/1",
+		ByRun: true, Target: "https://conda.acme.dev/forge", SignedAt: before(125 * time.Minute), Log: "456119071", Instance: "sigstore", Root: strings.Repeat("6a", 32), AddedAt: before(124 * time.Minute),
+	}
+	for i := range v.Files[:4] {
+		v.Files[i].Attestations = []Attested{a}
+	}
+	b := a
+	b.ByRun, b.Target, b.Instance, b.Log = false, "", "ours", "12 \u202e<b>"
+	v.Files[1].Attestations = []Attested{b, a}
+	return v
+}
+
 func tokenPackage() PackageView {
 	v := packageView()
 	v.Version, v.Latest, v.Pinned = "14.0.3", "15.1.0", true
@@ -329,6 +346,7 @@ func states() map[string]templ.Component {
 		"revoke-token":      RevokeToken(me, RevokeTokenView{Token: tokensView().Tokens[1]}),
 		"revoke-unused":     RevokeToken(me, RevokeTokenView{Token: tokensView().Tokens[0]}),
 		"package":           Package(me, packageView()),
+		"package-attested":  Package(anyone, attestedPackage()),
 		"package-token":     Package(me, tokenPackage()),
 		"package-mixed":     Package(anyone, mixedPackage()),
 		"publishers":        Publishers(me, publishersView()),

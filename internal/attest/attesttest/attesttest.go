@@ -1,4 +1,6 @@
-package attest_test
+// Package attesttest is a sigstore of one's own for tests: a certificate authority that names CI jobs as Fulcio does, beside
+// sigstore-go's log and timestamp authority, without servers. It must not be part of the program.
+package attesttest
 
 import (
 	"crypto"
@@ -29,22 +31,22 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// instance is a sigstore of its own: a certificate authority that names CI jobs as Fulcio does, beside the library's log and
-// timestamp authority.
-type instance struct {
-	t    *testing.T
+// Instance is a sigstore that lives for an hour. Use New.
+type Instance struct {
+	t    testing.TB
 	rest *ca.VirtualSigstore
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
-	// root is its trusted_root.json.
-	root []byte
+	// Root is its trusted_root.json.
+	Root []byte
 }
 
-func newInstance(t *testing.T) *instance {
+// New makes an instance with keys of its own.
+func New(t testing.TB) *Instance {
 	t.Helper()
 	rest, err := ca.NewVirtualSigstore()
 	check(t, err)
-	i := &instance{t: t, rest: rest}
+	i := &Instance{t: t, rest: rest}
 	i.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(t, err)
 	template := &x509.Certificate{
@@ -59,12 +61,12 @@ func newInstance(t *testing.T) *instance {
 		[]root.CertificateAuthority{&root.FulcioCertificateAuthority{Root: i.cert, URI: "https://fulcio.example.com", ValidityPeriodStart: template.NotBefore, ValidityPeriodEnd: template.NotAfter}},
 		nil, rest.TimestampingAuthorities(), map[string]*root.TransparencyLog{hex.EncodeToString(log.ID): log})
 	check(t, err)
-	i.root, err = tr.MarshalJSON()
+	i.Root, err = tr.MarshalJSON()
 	check(t, err)
 	return i
 }
 
-func onlyLog(t *testing.T, c *ca.VirtualSigstore) *root.TransparencyLog {
+func onlyLog(t testing.TB, c *ca.VirtualSigstore) *root.TransparencyLog {
 	t.Helper()
 	for _, log := range c.RekorLogs() {
 		return log
@@ -73,14 +75,14 @@ func onlyLog(t *testing.T, c *ca.VirtualSigstore) *root.TransparencyLog {
 	return nil
 }
 
-func publicKey(t *testing.T, k crypto.PublicKey) []byte {
+func publicKey(t testing.TB, k crypto.PublicKey) []byte {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(k)
 	check(t, err)
 	return der
 }
 
-func (i *instance) issue(template, parent *x509.Certificate, key crypto.PublicKey) *x509.Certificate {
+func (i *Instance) issue(template, parent *x509.Certificate, key crypto.PublicKey) *x509.Certificate {
 	i.t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key, i.key)
 	check(i.t, err)
@@ -89,21 +91,21 @@ func (i *instance) issue(template, parent *x509.Certificate, key crypto.PublicKe
 	return c
 }
 
-// signing is what goes into one bundle.
-type signing struct {
-	payloadType string
-	statement   string
-	// uris and emails are the names of the certificate, extensions Fulcio's by number, from 8 on.
-	uris, emails []string
-	extensions   map[int]string
-	// signed is when.
-	signed time.Time
-	// change alters the bundle once it is made.
-	change func(*protobundle.Bundle)
+// Signing is what goes into one bundle.
+type Signing struct {
+	PayloadType string
+	Statement   string
+	// URIs and Emails are the names of the certificate, Extensions Fulcio's by number: from 8 on, and 1 as raw text.
+	URIs, Emails []string
+	Extensions   map[int]string
+	// At is when it is signed.
+	At time.Time
+	// Change alters the bundle once it is made.
+	Change func(*protobundle.Bundle)
 }
 
-// job is what Fulcio writes of a job of build.yml in acme/forge.
-func job() map[int]string {
+// Job is what Fulcio writes of a job of build.yml in acme/forge.
+func Job() map[int]string {
 	return map[int]string{
 		8: "https://token.actions.example.com", 9: "https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main", 10: sha1Hex, 11: "github-hosted",
 		12: "https://github.com/acme/forge", 13: sha1Hex, 14: "refs/heads/main", 15: "1234", 16: "https://github.com/acme", 17: "99",
@@ -114,17 +116,17 @@ func job() map[int]string {
 
 const sha1Hex = "0123456789abcdef0123456789abcdef01234567"
 
-// sign makes a bundle of Rekor v1, with inclusion proof, the log's promise and a timestamp.
-func (i *instance) sign(s signing) []byte {
+// Sign makes a bundle of Rekor v1, with inclusion proof, the log's promise and a timestamp.
+func (i *Instance) Sign(s Signing) []byte {
 	i.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(i.t, err)
 	leaf := i.issue(s.template(i.t), i.cert, key.Public())
-	sum := sha256.Sum256(dsse.PAE(s.payloadType, []byte(s.statement)))
+	sum := sha256.Sum256(dsse.PAE(s.PayloadType, []byte(s.Statement)))
 	sig, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
 	check(i.t, err)
-	envelope := &dsse.Envelope{PayloadType: s.payloadType, Payload: base64.StdEncoding.EncodeToString([]byte(s.statement)), Signatures: []dsse.Signature{{Sig: base64.StdEncoding.EncodeToString(sig)}}}
-	entry, err := i.rest.GenerateTlogEntry(leaf, envelope, sig, s.signed.Unix(), true)
+	envelope := &dsse.Envelope{PayloadType: s.PayloadType, Payload: base64.StdEncoding.EncodeToString([]byte(s.Statement)), Signatures: []dsse.Signature{{Sig: base64.StdEncoding.EncodeToString(sig)}}}
+	entry, err := i.rest.GenerateTlogEntry(leaf, envelope, sig, s.At.Unix(), true)
 	check(i.t, err)
 	stamp, err := i.rest.TimestampResponse(sig)
 	check(i.t, err)
@@ -135,10 +137,10 @@ func (i *instance) sign(s signing) []byte {
 			TlogEntries:               []*protorekor.TransparencyLogEntry{i.promised(entry)},
 			TimestampVerificationData: &protobundle.TimestampVerificationData{Rfc3161Timestamps: []*protocommon.RFC3161SignedTimestamp{{SignedTimestamp: stamp}}},
 		},
-		Content: &protobundle.Bundle_DsseEnvelope{DsseEnvelope: &protodsse.Envelope{PayloadType: s.payloadType, Payload: []byte(s.statement), Signatures: []*protodsse.Signature{{Sig: sig}}}},
+		Content: &protobundle.Bundle_DsseEnvelope{DsseEnvelope: &protodsse.Envelope{PayloadType: s.PayloadType, Payload: []byte(s.Statement), Signatures: []*protodsse.Signature{{Sig: sig}}}},
 	}
-	if s.change != nil {
-		s.change(b)
+	if s.Change != nil {
+		s.Change(b)
 	}
 	raw, err := protojson.Marshal(b)
 	check(i.t, err)
@@ -146,7 +148,7 @@ func (i *instance) sign(s signing) []byte {
 }
 
 // promised is an entry as a bundle has it, with the promise of the log.
-func (i *instance) promised(e *tlog.Entry) *protorekor.TransparencyLogEntry {
+func (i *Instance) promised(e *tlog.Entry) *protorekor.TransparencyLogEntry {
 	i.t.Helper()
 	p := e.TransparencyLogEntry()
 	p.KindVersion = &protorekor.KindVersion{Kind: "dsse", Version: "0.0.1"}
@@ -159,18 +161,18 @@ func (i *instance) promised(e *tlog.Entry) *protorekor.TransparencyLogEntry {
 }
 
 // template is a leaf as Fulcio makes it.
-func (s signing) template(t *testing.T) *x509.Certificate {
+func (s Signing) template(t testing.TB) *x509.Certificate {
 	t.Helper()
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(2), NotBefore: s.signed.Add(-time.Minute), NotAfter: s.signed.Add(9 * time.Minute), EmailAddresses: s.emails,
+		SerialNumber: big.NewInt(2), NotBefore: s.At.Add(-time.Minute), NotAfter: s.At.Add(9 * time.Minute), EmailAddresses: s.Emails,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 	}
-	for _, u := range s.uris {
+	for _, u := range s.URIs {
 		uri, err := url.Parse(u)
 		check(t, err)
 		c.URIs = append(c.URIs, uri)
 	}
-	for number, text := range s.extensions {
+	for number, text := range s.Extensions {
 		value, err := asn1.MarshalWithParams(text, "utf8")
 		if number == 1 {
 			value, err = []byte(text), nil
@@ -181,8 +183,8 @@ func (s signing) template(t *testing.T) *x509.Certificate {
 	return c
 }
 
-// stated is a statement of CEP 27.
-func stated(name string, sum [32]byte, target string) string {
+// Statement is a statement of CEP 27.
+func Statement(name string, sum [32]byte, target string) string {
 	quoted := func(s string) string {
 		b, err := json.Marshal(s)
 		if err != nil {
@@ -194,7 +196,7 @@ func stated(name string, sum [32]byte, target string) string {
 		`"predicateType":"https://schemas.conda.org/attestations-publish-1.schema.json","predicate":{"targetChannel":%s}}`, quoted(name), sum, quoted(target))
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,6 @@
-package attest
+// Package fulcio reads whom a certificate of sigstore's authority names: which job of which CI service. It compares nothing,
+// and trusts nothing: whoever hands it a certificate has verified it.
+package fulcio
 
 import (
 	"crypto/x509"
@@ -60,8 +62,9 @@ func (s *Signer) field(number int) *string {
 	return nil
 }
 
-// signerOf reads whom a certificate names, and refuses people and what could be read in two ways.
-func signerOf(c *x509.Certificate) (Signer, error) {
+// Read reads whom a certificate names. It refuses people (fault.NotACISigner) and what could be read in two ways
+// (fault.CertificateUntrusted).
+func Read(c *x509.Certificate) (Signer, error) {
 	notCI := fault.New(fault.NotACISigner, "The attestation was signed by something other than a CI job: its certificate must have exactly one name, an address.")
 	if len(c.URIs) != 1 || len(c.EmailAddresses)+len(c.DNSNames)+len(c.IPAddresses) > 0 || otherNames(c) {
 		return Signer{}, notCI

@@ -1,0 +1,209 @@
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluice/internal/attest"
+	"sluice/internal/catalog"
+	"sluice/internal/conda"
+	"sluice/internal/fault"
+	"sluice/internal/index"
+	"sluice/internal/publish"
+)
+
+// attested is what is stored of one attestation.
+type attested struct {
+	key    attest.Key
+	bundle []byte
+}
+
+// attestationsOf reads the attestations that an artifact has for these bytes, up to an ordinal, in order.
+func attestationsOf(ctx context.Context, q queryer, id int64, sum [32]byte, upTo int) ([]attested, error) {
+	out, err := collect(ctx, q, func(r *sql.Rows, a *attested) error {
+		var certificate, signature []byte
+		if err := r.Scan(&certificate, &signature, &a.bundle); err != nil {
+			return err
+		}
+		copy(a.key.Certificate[:], certificate)
+		copy(a.key.Signature[:], signature)
+		return nil
+	}, `SELECT certificate_sha256, signature_sha256, bundle FROM attestation WHERE artifact_id = $1 AND sha256 = $2 AND ordinal <= $3 ORDER BY ordinal`, id, sum[:], upTo)
+	if err != nil {
+		return nil, fmt.Errorf("attestations: %w", err)
+	}
+	return out, nil
+}
+
+// attest adds attestations to those that an artifact has for these bytes, but for those that are there, and returns the
+// digest of the file of all. It refuses more than an artifact may have before it writes anything.
+func (db *DB) attest(ctx context.Context, tx *sql.Tx, id int64, sum [32]byte, list []publish.Attestation, at time.Time) (sidecar [32]byte, added int, err error) {
+	have, err := attestationsOf(ctx, tx, id, sum, attest.MaxSidecar)
+	if err != nil {
+		return sidecar, 0, err
+	}
+	list = slices.DeleteFunc(slices.Clone(list), func(a publish.Attestation) bool {
+		return slices.ContainsFunc(have, func(h attested) bool { return h.key == a.Key })
+	})
+	if len(list) == 0 {
+		return sidecar, 0, nil
+	}
+	size := 0
+	for _, h := range have {
+		size += len(h.bundle)
+	}
+	for _, a := range list {
+		size += len(a.Bundle)
+	}
+	if len(have)+len(list) > attest.MaxSidecar || size > attest.MaxPart {
+		return sidecar, 0, fault.New(fault.TooManyBundles, "A file may have %d attestations of %d bytes together; this would make it %d of %d.", attest.MaxSidecar, attest.MaxPart, len(have)+len(list), size)
+	}
+	bundles := make([][]byte, len(have))
+	for i, h := range have {
+		bundles[i] = h.bundle
+	}
+	for _, a := range list {
+		bundles = append(bundles, a.Bundle)
+		body := attest.Sidecar(bundles)
+		sidecar = sha256.Sum256(body)
+		_, err := tx.ExecContext(ctx, `INSERT INTO attestation (artifact_id, sha256, ordinal, certificate_sha256, signature_sha256, bundle, verdict, fit, added_us, sidecar_sha256, sidecar_size)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			id, sum[:], len(bundles), a.Key.Certificate[:], a.Key.Signature[:], a.Bundle, text(a.Verdict), string(a.Fit), micros(at), sidecar[:], len(body))
+		if err != nil {
+			return sidecar, 0, fmt.Errorf("add attestation: %w", err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE artifact SET sidecar_sha256 = $2 WHERE id = $1`, id, sidecar[:]); err != nil {
+		return sidecar, 0, fmt.Errorf("attest artifact: %w", err)
+	}
+	return sidecar, len(list), nil
+}
+
+// attestLater adds attestations to an artifact that is there, and has every label that lists it say so. It reports whether
+// there was anything new.
+func (b *batch) attestLater(ctx context.Context, c publish.Commit, id int64) (bool, error) {
+	if len(c.Attestations) == 0 {
+		return false, nil
+	}
+	_, added, err := b.db.attest(ctx, b.tx, id, c.Record.SHA256, c.Attestations, b.now())
+	if err != nil || added == 0 {
+		return false, err
+	}
+	e, err := b.db.entryOf(ctx, b.tx, id)
+	if err != nil {
+		return false, err
+	}
+	where, err := listings(ctx, b.tx, id)
+	if err != nil {
+		return false, err
+	}
+	for _, l := range where {
+		if l.takenOut {
+			continue
+		}
+		p, err := b.place(ctx, l.label, b.subdir)
+		if err != nil {
+			return false, err
+		}
+		if err := p.list(ctx, e, l.indexedAt, l.shown); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Sidecar is the file of an artifact's attestations (CEP 50).
+type Sidecar struct {
+	Body   []byte
+	SHA256 [32]byte
+	// At is when its last attestation was added.
+	At time.Time
+}
+
+// Sidecar reads the file of the attestations of what is listed in a place: the newest, or the earlier one with that
+// digest. fault.NotFound when the file is not listed, has none, or never had that one.
+func (db *DB) Sidecar(ctx context.Context, p index.Place, f conda.Filename, sum *[32]byte) (s Sidecar, err error) {
+	plain, _ := index.SeriesOf(f, false)
+	newer, _ := index.SeriesOf(f, true)
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		var id int64
+		var ordinal int
+		var digest, newest, sidecar []byte
+		err := tx.QueryRowContext(ctx, `SELECT a.id, a.sha256, a.sidecar_sha256 FROM record r JOIN artifact a ON a.id = r.artifact_id
+			WHERE r.channel_id = $1 AND r.label = $2 AND r.subdir = $3 AND r.series IN ($4, $5) AND r.filename = $6 AND r.shown > 0`,
+			p.ChannelID, p.Label.String(), p.Subdir.String(), string(plain), string(newer), f.String()).Scan(&id, &digest, &newest)
+		if err != nil {
+			return err
+		}
+		if sidecar = newest; sum != nil {
+			sidecar = sum[:]
+		}
+		err = tx.QueryRowContext(ctx, `SELECT ordinal, added_us FROM attestation WHERE artifact_id = $1 AND sha256 = $2 AND sidecar_sha256 = $3`, id, digest, sidecar).
+			Scan(&ordinal, when{&s.At})
+		if err != nil {
+			return err
+		}
+		list, err := attestationsOf(ctx, tx, id, [32]byte(digest), ordinal)
+		if err != nil {
+			return err
+		}
+		bundles := make([][]byte, len(list))
+		for i, a := range list {
+			bundles[i] = a.bundle
+		}
+		s.Body = attest.Sidecar(bundles)
+		if s.SHA256 = sha256.Sum256(s.Body); s.SHA256 != [32]byte(sidecar) {
+			return fmt.Errorf("the stored attestations of %s/%s are damaged: they have SHA-256 %x, and should have %x", p.Subdir, f, s.SHA256, sidecar)
+		}
+		return nil
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, fault.New(fault.NotFound, "There are no such attestations of %s/%s here.", p.Subdir, f)
+	}
+	return s, err
+}
+
+// addAttestations reads what is known of the attestations of files.
+func (db *DB) addAttestations(ctx context.Context, files []catalog.File) error {
+	type row struct {
+		id int64
+		catalog.Attestation
+	}
+	at := make(map[int64]*catalog.File, len(files))
+	ids := make([]int64, len(files))
+	for i := range files {
+		ids[i], at[files[i].ID] = files[i].ID, &files[i]
+	}
+	for some := range slices.Chunk(ids, digestsAtOnce) {
+		var p params
+		rows, err := collect(ctx, db.reader, func(r *sql.Rows, v *row) error {
+			var sum []byte
+			err := r.Scan(&v.id, &v.Ordinal, jsonText{&v.Verdict}, &v.Fit, when{&v.AddedAt}, &sum)
+			copy(v.Signature[:], sum)
+			return err
+		}, `SELECT t.artifact_id, t.ordinal, t.verdict, t.fit, t.added_us, t.signature_sha256 FROM attestation t JOIN artifact a ON a.id = t.artifact_id AND a.sha256 = t.sha256
+			WHERE t.artifact_id IN (`+in(&p, some)+`) ORDER BY t.artifact_id, t.ordinal`, p.args...)
+		if err != nil {
+			return fmt.Errorf("attestations of files: %w", err)
+		}
+		for _, r := range rows {
+			at[r.id].Attestations = append(at[r.id].Attestations, r.Attestation)
+		}
+	}
+	return nil
+}
+
+// Bundle implements catalog.Store.
+func (db *DB) Bundle(ctx context.Context, fileID int64, ordinal int) (bundle []byte, err error) {
+	err = db.reader.QueryRowContext(ctx, `SELECT t.bundle FROM attestation t JOIN artifact a ON a.id = t.artifact_id AND a.sha256 = t.sha256
+		WHERE t.artifact_id = $1 AND t.ordinal = $2`, fileID, ordinal).Scan(&bundle)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fault.New(fault.NotFound, "The file has no attestation %d.", ordinal)
+	}
+	return bundle, err
+}

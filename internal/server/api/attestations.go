@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sluice/internal/catalog"
+	"sluice/internal/conda"
+)
+
+// signerJSON is whom a certificate names, as it says it; what it does not say is absent.
+type signerJSON struct {
+	Identity          string `json:"identity" format:"uri" example:"https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main" doc:"The name in the certificate."`
+	Issuer            string `json:"issuer" format:"uri" example:"https://token.actions.githubusercontent.com" doc:"Who issued the identity token for it."`
+	BuildSigner       string `json:"build_signer,omitempty" doc:"The file that holds the job."`
+	BuildSignerDigest string `json:"build_signer_digest,omitempty" doc:"Its commit."`
+	Runner            string `json:"runner,omitempty" example:"github-hosted" doc:"Where the job ran."`
+	Repository        string `json:"repository,omitempty" example:"https://github.com/acme/forge" doc:"The source repository."`
+	Commit            string `json:"commit,omitempty" doc:"The commit that was built."`
+	Ref               string `json:"ref,omitempty" example:"refs/heads/main" doc:"The full git ref."`
+	RepositoryID      string `json:"repository_id,omitempty" example:"41881900" doc:"The repository's unchangeable number."`
+	Owner             string `json:"owner,omitempty" example:"https://github.com/acme" doc:"Its owner."`
+	OwnerID           string `json:"owner_id,omitempty" example:"583231" doc:"The owner's unchangeable number."`
+	BuildConfig       string `json:"build_config,omitempty" doc:"The workflow that was started."`
+	BuildConfigDigest string `json:"build_config_digest,omitempty" doc:"Its commit."`
+	Trigger           string `json:"trigger,omitempty" example:"push" doc:"What started the run."`
+	Run               string `json:"run,omitempty" doc:"The run's page."`
+	Visibility        string `json:"visibility,omitempty" example:"public" doc:"Of the repository at that time."`
+	Environment       string `json:"environment,omitempty" example:"release" doc:"The deployment environment."`
+	Subject           string `json:"subject,omitempty" doc:"The sub of the identity token."`
+}
+
+// attestationJSON is what was found out of an attestation when it came.
+type attestationJSON struct {
+	Ordinal   int        `json:"ordinal" minimum:"1" example:"1" doc:"Counts those of the file, in the order in which they were added."`
+	Signer    signerJSON `json:"signer" doc:"Whom its certificate names."`
+	Fit       string     `json:"fit" enum:"run,publisher" example:"run" doc:"How the signer was found to be one who may sign: the run that uploaded, or a run that a trusted publisher of the channel lets in."`
+	Target    string     `json:"target_channel,omitempty" format:"uri" example:"https://conda.example.org/forge" doc:"The channel that it was made for; absent when it names none: then it could stand in any."`
+	SignedAt  time.Time  `json:"signed_at" doc:"When a log or a timestamp authority saw the signature."`
+	LogIndex  string     `json:"log_index,omitempty" example:"456119071" doc:"Its entry in the transparency log."`
+	LogID     string     `json:"log_id,omitempty" doc:"The key of that log, as SHA-256 in hexadecimal."`
+	Instance  string     `json:"instance" example:"sigstore" doc:"The instance of sigstore by which it was checked."`
+	Root      string     `json:"trusted_root_sha256" doc:"SHA-256 of the trusted root with which it was checked."`
+	Signature string     `json:"signature_sha256" doc:"SHA-256 of the signature."`
+	AddedAt   time.Time  `json:"added_at" doc:"When it was checked and added."`
+	BundleURL string     `json:"bundle_url" format:"uri" doc:"The bundle, byte for byte as it was kept."`
+}
+
+// attestationsOf are those of a file; nil for none.
+func (s *service) attestationsOf(f catalog.File) (out []attestationJSON) {
+	for _, a := range f.Attestations {
+		out = append(out, attestationJSON{
+			Ordinal: a.Ordinal, Signer: signerJSON(a.Signer), Fit: a.Fit, Target: a.Target.URL, SignedAt: a.SignedAt(), LogIndex: a.Log.Index, LogID: a.Log.LogID,
+			Instance: a.Profile, Root: a.Root, Signature: hex.EncodeToString(a.Signature[:]), AddedAt: a.AddedAt,
+			BundleURL: fmt.Sprintf("%s/api/v1/channels/%s/packages/%s/%s/attestations/%d", s.URL, f.Channel, f.Subdir, url.PathEscape(f.Filename.String()), a.Ordinal),
+		})
+	}
+	return out
+}
+
+type attestationInput struct {
+	Channel  string `path:"channel" example:"forge" doc:"Name of the channel."`
+	Subdir   string `path:"subdir" example:"noarch" doc:"The folder of the file."`
+	Filename string `path:"filename" example:"libtide-1.2.0-0.conda" doc:"The file name."`
+	Ordinal  int    `path:"ordinal" minimum:"1" maximum:"1000" example:"1" doc:"Which of the file's attestations."`
+}
+
+type attestationOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+// bundleType is the media type of a sigstore bundle.
+const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+func (s *service) attestationRoutes() {
+	add(s, open(huma.Operation{
+		OperationID: "get-attestation", Method: http.MethodGet, Path: "/channels/{channel}/packages/{subdir}/{filename}/attestations/{ordinal}", Tags: []string{"packages"},
+		Summary: "Get an attestation of a file: the sigstore bundle as it was kept",
+		Responses: map[string]*huma.Response{"200": {Description: "The bundle.", Content: map[string]*huma.MediaType{
+			bundleType: {Schema: &huma.Schema{Type: huma.TypeObject}},
+		}}},
+	}), s.getAttestation)
+}
+
+func (s *service) getAttestation(ctx context.Context, in *attestationInput) (*attestationOutput, error) {
+	subdir, err := conda.ParseSubdir(in.Subdir)
+	if err != nil {
+		return nil, noFile(in.Subdir, in.Filename)
+	}
+	filename, err := conda.ParseFilename(in.Filename)
+	if err != nil {
+		return nil, noFile(in.Subdir, in.Filename)
+	}
+	ch, err := s.where(ctx, in.Channel, s.Access.MayRead)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.Catalog.Store.File(ctx, ch.ID, subdir, filename)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.Catalog.Store.Bundle(ctx, f.ID, in.Ordinal)
+	return &attestationOutput{ContentType: bundleType, Body: b}, err
+}

@@ -1,0 +1,98 @@
+package page
+
+import (
+	"strings"
+	"time"
+)
+
+// Attested is an attestation of a file, as the server found it when it came. All text is the certificate's own.
+type Attested struct {
+	// Identity is the name in the certificate, Issuer who issued the identity token for it.
+	Identity, Issuer string
+	// Repository, Commit and Run are what it says of the run; empty where it says nothing.
+	Repository, Commit, Run string
+	// ByRun says that the run that uploaded signed it; else a run of one of the channel's publishers did.
+	ByRun bool
+	// Target is the channel that it was made for; empty: for none in particular.
+	Target   string
+	SignedAt time.Time
+	// Log is its entry in the transparency log; Instance is the sigstore by which it was checked, Root the digest of its keys.
+	Log, Instance, Root string
+	// AddedAt is when it was checked.
+	AddedAt time.Time
+}
+
+// publicInstance is the name of sigstore's own instance, whose log can be searched by everybody.
+const publicInstance = "sigstore"
+
+// signedBy is what an attestation says, and how it was checked.
+func (a Attested) signedBy() []fact {
+	mono := func(label, text string) fact { return fact{label, []span{{text: show(text), style: mono}}} }
+	list := []fact{mono("Identity", a.Identity), known("Issuer", show(a.Issuer))}
+	same := "no: a run of a trusted publisher of this channel"
+	if a.ByRun {
+		same = "yes"
+	}
+	list = append(list, known("In the run that uploaded", same))
+	if a.Commit != "" {
+		list = append(list, mono("Commit", a.Commit))
+	}
+	if a.Run != "" {
+		list = append(list, mono("Run", a.Run))
+	}
+	target := known("For channel", "none in particular: the same attestation could stand in any channel")
+	if a.Target != "" {
+		target = mono("For channel", a.Target)
+	}
+	list = append(list, target, known("Signed", stamp(a.SignedAt)))
+	if a.Log != "" {
+		list = append(list, fact{"Log entry", []span{a.entry()}})
+	}
+	return append(list, known("Checked", "when it came, "+stamp(a.AddedAt)+", by the instance "+show(a.Instance)+", keys "+show(a.Root[:min(12, len(a.Root))])))
+}
+
+// entry leads to the entry of the log, where everybody can look at it.
+func (a Attested) entry() span {
+	if a.Instance != publicInstance || strings.Trim(a.Log, "0123456789") != "" {
+		return words(show(a.Log))
+	}
+	return link(a.Log, "https://search.sigstore.dev/?logIndex="+a.Log)
+}
+
+// attested is how many of the files carry an attestation.
+func (v PackageView) attested() (n int) {
+	for _, f := range v.Files {
+		if len(f.Attestations) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// attestedSentence says so, in words that promise no more than was checked.
+func (v PackageView) attestedSentence() string {
+	switch n := v.attested(); {
+	case n == 0:
+		return "No file of this version carries an attestation."
+	case n == len(v.Files):
+		return number(n) + " of " + count(n, "file") + " carry an attestation. This server checked each one when it came."
+	case len(v.Files)-n == 1:
+		return number(n) + " of " + count(len(v.Files), "file") + " carry an attestation, which this server checked when it came; 1 does not."
+	default:
+		return number(n) + " of " + count(len(v.Files), "file") + " carry an attestation, which this server checked when it came; " + number(len(v.Files)-n) + " do not."
+	}
+}
+
+// checkLines are what somebody types to check a file without trusting this server.
+func (f File) checkLines(frame Frame, v PackageView) []line {
+	a := f.Attestations[0]
+	at := frame.URL + DownloadPath(v.Channel, f.address(), f.Subdir, f.Name)
+	check := "sluice attestation check " + shell(f.Name) + " --issuer " + shell(a.Issuer) + " --identity " + shell(a.Identity)
+	if a.Target != "" {
+		check += " --channel " + shell(a.Target)
+	}
+	if a.Instance != publicInstance {
+		check += " --trusted-root trusted_root.json"
+	}
+	return []line{command(words("curl -fLO " + shell(at))), command(words("curl -fLO " + shell(at+".sigs"))), command(words(check))}
+}
