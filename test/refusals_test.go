@@ -189,7 +189,7 @@ func (d *disputed) uploads(t *testing.T) []refusal {
 			"Channel forge does not allow a published file to be replaced: leave out --force and raise the build number.",
 		}},
 		{"attestation", job, []string{"--channel", "forge", "--attestation", bundle, next}, []string{
-			"This version of Sluice does not check attestations yet, and keeps none that it did not check",
+			"HTTP 422", `The attestation is a bundle of media type ""`,
 		}},
 		{"stored key of another server", clients.NewUser(t), []string{"--channel", "forge", "--api-key", "pfx_0123456789", next}, []string{
 			"HTTP 401", "If this is a CI job, check that it has `permissions: id-token: write`, and that no stored key (PREFIX_API_KEY) is set.",
@@ -376,7 +376,7 @@ func (d *disputed) wantAudited(t *testing.T) {
 	}
 	for _, code := range []string{
 		"workflow_mismatch", "id_mismatch", "event_not_allowed", "token_reused", "package_not_allowed", "exists", "not_permitted",
-		"bundle_malformed", "invalid_package", "revoked",
+		"bundle_version", "invalid_package", "revoked",
 	} {
 		if !codes[code] {
 			t.Errorf("the channel's audit log has no refusal for %s, only for %q", code, slices.Sorted(maps.Keys(codes)))

@@ -40,19 +40,20 @@ func attestationsOf(ctx context.Context, q queryer, id int64, sum [32]byte, upTo
 	return out, nil
 }
 
-// attest adds attestations to those that an artifact has for these bytes, but for those that are there, and returns the
-// digest of the file of all. It refuses more than an artifact may have before it writes anything.
-func (db *DB) attest(ctx context.Context, tx *sql.Tx, id int64, sum [32]byte, list []publish.Attestation, at time.Time) (sidecar [32]byte, added int, err error) {
+// attest adds attestations to those that an artifact has for these bytes, but for those that are there, and returns
+// how many came. It refuses more than an artifact may have before it writes anything.
+func (db *DB) attest(ctx context.Context, tx *sql.Tx, id int64, sum [32]byte, list []publish.Attestation, at time.Time) (added int, err error) {
 	have, err := attestationsOf(ctx, tx, id, sum, attest.MaxSidecar)
 	if err != nil {
-		return sidecar, 0, err
+		return 0, err
 	}
 	list = slices.DeleteFunc(slices.Clone(list), func(a publish.Attestation) bool {
 		return slices.ContainsFunc(have, func(h attested) bool { return h.key == a.Key })
 	})
 	if len(list) == 0 {
-		return sidecar, 0, nil
+		return 0, nil
 	}
+	var sidecar [32]byte
 	size := 0
 	for _, h := range have {
 		size += len(h.bundle)
@@ -61,12 +62,9 @@ func (db *DB) attest(ctx context.Context, tx *sql.Tx, id int64, sum [32]byte, li
 		size += len(a.Bundle)
 	}
 	if len(have)+len(list) > attest.MaxSidecar || size > attest.MaxPart {
-		return sidecar, 0, fault.New(fault.TooManyBundles, "A file may have %d attestations of %d bytes together; this would make it %d of %d.", attest.MaxSidecar, attest.MaxPart, len(have)+len(list), size)
+		return 0, fault.New(fault.TooManyBundles, "A file may have %d attestations of %d bytes together; this would make it %d of %d.", attest.MaxSidecar, attest.MaxPart, len(have)+len(list), size)
 	}
-	bundles := make([][]byte, len(have))
-	for i, h := range have {
-		bundles[i] = h.bundle
-	}
+	bundles := bundlesOf(have)
 	for _, a := range list {
 		bundles = append(bundles, a.Bundle)
 		body := attest.Sidecar(bundles)
@@ -75,13 +73,13 @@ func (db *DB) attest(ctx context.Context, tx *sql.Tx, id int64, sum [32]byte, li
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 			id, sum[:], len(bundles), a.Key.Certificate[:], a.Key.Signature[:], a.Bundle, text(a.Verdict), string(a.Fit), micros(at), sidecar[:], len(body))
 		if err != nil {
-			return sidecar, 0, fmt.Errorf("add attestation: %w", err)
+			return 0, fmt.Errorf("add attestation: %w", err)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE artifact SET sidecar_sha256 = $2 WHERE id = $1`, id, sidecar[:]); err != nil {
-		return sidecar, 0, fmt.Errorf("attest artifact: %w", err)
+		return 0, fmt.Errorf("attest artifact: %w", err)
 	}
-	return sidecar, len(list), nil
+	return len(list), nil
 }
 
 // attestLater adds attestations to an artifact that is there, and has every label that lists it say so. It reports whether
@@ -90,7 +88,7 @@ func (b *batch) attestLater(ctx context.Context, c publish.Commit, id int64) (bo
 	if len(c.Attestations) == 0 {
 		return false, nil
 	}
-	_, added, err := b.db.attest(ctx, b.tx, id, c.Record.SHA256, c.Attestations, b.now())
+	added, err := b.db.attest(ctx, b.tx, id, c.Record.SHA256, c.Attestations, b.now())
 	if err != nil || added == 0 {
 		return false, err
 	}
@@ -125,25 +123,30 @@ type Sidecar struct {
 	At time.Time
 }
 
+// sidecarOf finds the attestations of what is listed in a place: the artifact, the digest of its bytes, and that of the file of
+// all its attestations, which is empty for none. sql.ErrNoRows where it is not listed.
+func sidecarOf(ctx context.Context, q queryer, p index.Place, f conda.Filename) (id int64, sum, newest []byte, err error) {
+	plain, _ := index.SeriesOf(f, false)
+	newer, _ := index.SeriesOf(f, true)
+	err = q.QueryRowContext(ctx, `SELECT a.id, a.sha256, a.sidecar_sha256 FROM record r JOIN artifact a ON a.id = r.artifact_id
+		WHERE r.channel_id = $1 AND r.label = $2 AND r.subdir = $3 AND r.series IN ($4, $5) AND r.filename = $6 AND r.shown > 0`,
+		p.ChannelID, p.Label.String(), p.Subdir.String(), string(plain), string(newer), f.String()).Scan(&id, &sum, &newest)
+	return id, sum, newest, err
+}
+
 // Sidecar reads the file of the attestations of what is listed in a place: the newest, or the earlier one with that
 // digest. fault.NotFound when the file is not listed, has none, or never had that one.
 func (db *DB) Sidecar(ctx context.Context, p index.Place, f conda.Filename, sum *[32]byte) (s Sidecar, err error) {
-	plain, _ := index.SeriesOf(f, false)
-	newer, _ := index.SeriesOf(f, true)
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		var id int64
-		var ordinal int
-		var digest, newest, sidecar []byte
-		err := tx.QueryRowContext(ctx, `SELECT a.id, a.sha256, a.sidecar_sha256 FROM record r JOIN artifact a ON a.id = r.artifact_id
-			WHERE r.channel_id = $1 AND r.label = $2 AND r.subdir = $3 AND r.series IN ($4, $5) AND r.filename = $6 AND r.shown > 0`,
-			p.ChannelID, p.Label.String(), p.Subdir.String(), string(plain), string(newer), f.String()).Scan(&id, &digest, &newest)
+		id, digest, want, err := sidecarOf(ctx, tx, p, f)
 		if err != nil {
 			return err
 		}
-		if sidecar = newest; sum != nil {
-			sidecar = sum[:]
+		if sum != nil {
+			want = sum[:]
 		}
-		err = tx.QueryRowContext(ctx, `SELECT ordinal, added_us FROM attestation WHERE artifact_id = $1 AND sha256 = $2 AND sidecar_sha256 = $3`, id, digest, sidecar).
+		var ordinal int
+		err = tx.QueryRowContext(ctx, `SELECT ordinal, added_us FROM attestation WHERE artifact_id = $1 AND sha256 = $2 AND sidecar_sha256 = $3`, id, digest, want).
 			Scan(&ordinal, when{&s.At})
 		if err != nil {
 			return err
@@ -152,13 +155,9 @@ func (db *DB) Sidecar(ctx context.Context, p index.Place, f conda.Filename, sum 
 		if err != nil {
 			return err
 		}
-		bundles := make([][]byte, len(list))
-		for i, a := range list {
-			bundles[i] = a.bundle
-		}
-		s.Body = attest.Sidecar(bundles)
-		if s.SHA256 = sha256.Sum256(s.Body); s.SHA256 != [32]byte(sidecar) {
-			return fmt.Errorf("the stored attestations of %s/%s are damaged: they have SHA-256 %x, and should have %x", p.Subdir, f, s.SHA256, sidecar)
+		s.Body = attest.Sidecar(bundlesOf(list))
+		if s.SHA256 = sha256.Sum256(s.Body); s.SHA256 != [32]byte(want) {
+			return fmt.Errorf("the stored attestations of %s/%s are damaged: they have SHA-256 %x, and should have %x", p.Subdir, f, s.SHA256, want)
 		}
 		return nil
 	})
@@ -166,6 +165,33 @@ func (db *DB) Sidecar(ctx context.Context, p index.Place, f conda.Filename, sum 
 		return s, fault.New(fault.NotFound, "There are no such attestations of %s/%s here.", p.Subdir, f)
 	}
 	return s, err
+}
+
+// Sidecars implements exporting.Store.
+func (db *DB) Sidecars(ctx context.Context, p index.Place, f conda.Filename) (all [][]byte, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		all = nil
+		id, digest, _, err := sidecarOf(ctx, tx, p, f)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		list, err := attestationsOf(ctx, tx, id, [32]byte(digest), attest.MaxSidecar)
+		for n := range list {
+			all = append(all, attest.Sidecar(bundlesOf(list[:n+1])))
+		}
+		return err
+	})
+	return all, err
+}
+
+func bundlesOf(list []attested) [][]byte {
+	out := make([][]byte, len(list))
+	for i, a := range list {
+		out[i] = a.bundle
+	}
+	return out
 }
 
 // addAttestations reads what is known of the attestations of files.

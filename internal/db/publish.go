@@ -137,7 +137,7 @@ func (b *batch) insert(ctx context.Context, c publish.Commit) (publish.Outcome, 
 	if err != nil {
 		return publish.Outcome{}, err
 	}
-	if _, _, err := b.db.attest(ctx, b.tx, id, c.Record.SHA256, c.Attestations, now); err != nil {
+	if _, err := b.db.attest(ctx, b.tx, id, c.Record.SHA256, c.Attestations, now); err != nil {
 		return publish.Outcome{}, err
 	}
 	if err := b.show(ctx, c, id); err != nil {

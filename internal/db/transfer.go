@@ -18,18 +18,20 @@ func (db *DB) Stored(ctx context.Context, channelID int64, d conda.Subdir, filen
 		sum  []byte
 		size int64
 		at   time.Time
+		// sidecar is empty where there are no attestations.
+		sidecar []byte
 	}
 	out := make(map[string]exporting.Stored, len(filenames))
 	for names := range slices.Chunk(filenames, digestsAtOnce) {
 		var p params
-		rows, err := collect(ctx, db.reader, func(r *sql.Rows, v *row) error { return r.Scan(&v.name, &v.sum, &v.size, when{&v.at}) },
-			`SELECT filename, sha256, size, created_us FROM artifact WHERE channel_id = `+p.add(channelID)+` AND subdir = `+p.add(d.String())+
+		rows, err := collect(ctx, db.reader, func(r *sql.Rows, v *row) error { return r.Scan(&v.name, &v.sum, &v.size, when{&v.at}, &v.sidecar) },
+			`SELECT filename, sha256, size, created_us, sidecar_sha256 FROM artifact WHERE channel_id = `+p.add(channelID)+` AND subdir = `+p.add(d.String())+
 				` AND filename IN (`+in(&p, names)+`) AND deleted_us IS NULL`, p.args...)
 		if err != nil {
 			return nil, fmt.Errorf("stored artifacts: %w", err)
 		}
 		for _, r := range rows {
-			out[r.name] = exporting.Stored{SHA256: [32]byte(r.sum), Size: r.size, UploadedAt: r.at}
+			out[r.name] = exporting.Stored{SHA256: [32]byte(r.sum), Size: r.size, UploadedAt: r.at, Attested: len(r.sidecar) > 0}
 		}
 	}
 	return out, nil

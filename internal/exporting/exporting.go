@@ -29,6 +29,8 @@ type Stored struct {
 	Size int64
 	// UploadedAt becomes the time of the file, which import takes it from again.
 	UploadedAt time.Time
+	// Attested says that it has attestations.
+	Attested bool
 }
 
 // Store is what is asked of the database.
@@ -37,6 +39,8 @@ type Store interface {
 	Places(ctx context.Context, channelID int64) ([]index.Place, error)
 	// Stored tells of those of the files that are in a subdir, by name; deleted ones are not there.
 	Stored(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string]Stored, error)
+	// Sidecars are the files of attestations that an artifact of a place has and had, the newest last.
+	Sidecars(ctx context.Context, p index.Place, f conda.Filename) ([][]byte, error)
 }
 
 // Blobs reads bytes.

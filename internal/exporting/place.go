@@ -2,6 +2,7 @@ package exporting
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"sluice/internal/conda"
 	"sluice/internal/conda/repodata"
 	"sluice/internal/index"
 )
@@ -127,16 +129,16 @@ func (x *export) packages(ctx context.Context, p index.Place, all []index.Place,
 			k[e.File.String()] = true
 		}
 		if asked = append(asked, e); len(asked) == askFiles {
-			if err := x.some(ctx, p, all, asked); err != nil {
+			if err := x.some(ctx, p, all, asked, k); err != nil {
 				return err
 			}
 			asked = asked[:0]
 		}
 	}
-	return x.some(ctx, p, all, asked)
+	return x.some(ctx, p, all, asked, k)
 }
 
-func (x *export) some(ctx context.Context, p index.Place, all []index.Place, entries []repodata.Entry) error {
+func (x *export) some(ctx context.Context, p index.Place, all []index.Place, entries []repodata.Entry, k kept) error {
 	names := make([]string, len(entries))
 	for i, e := range entries {
 		names[i] = e.File.String()
@@ -153,10 +155,42 @@ func (x *export) some(ctx context.Context, p index.Place, all []index.Place, ent
 		if err := x.artifact(ctx, p, all, e.File.String(), s); err != nil {
 			return err
 		}
+		if s.Attested {
+			if err := x.sidecars(ctx, p, e.File, k); err != nil {
+				return err
+			}
+		}
 		x.sum.Packages++
 		x.Progress.Files.Add(1)
 	}
 	return nil
+}
+
+// sidecarExt follows the name of a package in that of the file of its attestations (CEP 50).
+const sidecarExt = ".sigs"
+
+// sidecars puts the attestations of a package in place: each file that there ever was by its hash, for an index names one
+// of them, then the newest.
+func (x *export) sidecars(ctx context.Context, p index.Place, f conda.Filename, k kept) error {
+	all, err := x.Store.Sidecars(ctx, p, f)
+	if err != nil {
+		return err
+	}
+	put := func(name string, body []byte) error {
+		k[name] = true
+		return x.replace(filepath.Join(dirOf(p), name), body)
+	}
+	name := f.String() + sidecarExt
+	for _, body := range all {
+		sum := sha256.Sum256(body)
+		if err := put(name+"."+hex.EncodeToString(sum[:]), body); err != nil {
+			return err
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return put(name, all[len(all)-1])
 }
 
 const (

@@ -35,10 +35,13 @@ func (x *export) prune(dir string, k kept) error {
 	return nil
 }
 
-// ours reports whether an export writes packages or shards of such names.
+// ours reports whether an export writes packages, attestations or shards of such names.
 func ours(sub, name string) bool {
 	if sub == shardDir {
 		return strings.HasSuffix(name, shardExt)
+	}
+	if at := strings.LastIndex(name, sidecarExt); at >= 0 {
+		name = name[:at]
 	}
 	_, err := conda.ParseFilename(name)
 	return err == nil

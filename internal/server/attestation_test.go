@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,9 +14,13 @@ import (
 
 	"sluice/internal/account"
 	"sluice/internal/attest/attesttest"
+	"sluice/internal/blob"
 	"sluice/internal/channel"
+	"sluice/internal/check"
 	"sluice/internal/cijob"
 	"sluice/internal/config"
+	"sluice/internal/exporting"
+	"sluice/internal/index"
 	"sluice/internal/servertest"
 	"sluice/internal/standin"
 	"sluice/internal/trust"
@@ -61,12 +66,7 @@ func (w *attested) run(t *testing.T, r standin.Run) (token string, extensions ma
 	if token, err = job.Mint(t.Context(), w.URL, id); err != nil {
 		t.Fatal(err)
 	}
-	site := strings.TrimSuffix(w.CI.URL(), "/")
-	return token, map[int]string{
-		8: w.CI.URL(), 9: site + "/" + j.JobWorkflow, 10: j.SHA, 11: j.Runner, 12: site + "/" + j.FullName(), 13: j.SHA, 14: j.Ref, 15: j.RepositoryID,
-		16: site + "/" + j.Owner, 17: j.OwnerID, 18: site + "/" + j.WorkflowRef(), 19: j.SHA, 20: j.Event,
-		21: fmt.Sprintf("%s/%s/actions/runs/%d/attempts/%d", site, j.FullName(), j.RunID, j.Attempt), 22: j.Visibility, 24: "repo:acme/forge",
-	}
+	return token, w.Certificate(j)
 }
 
 // sign attests a file for a channel.
@@ -120,7 +120,51 @@ func TestAttestedUpload(t *testing.T) {
 			}
 		}
 		w.bundles(t, file, first, second)
+		w.consistent(t)
+		w.exported(t, file, one, two)
 	})
+}
+
+// consistent has the index compared with the artifacts.
+func (w *attested) consistent(t *testing.T) {
+	t.Helper()
+	r, err := check.New(w.DB, w.folder(t)).Channel(t.Context(), w.forge, check.Options{})
+	if err != nil || r.Differences() != 0 {
+		t.Errorf("the index differs: %v, %v", r, err)
+	}
+}
+
+func (w *attested) folder(t *testing.T) *blob.Folder {
+	t.Helper()
+	root, err := os.OpenRoot(w.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = root.Close() })
+	blobs, err := blob.NewFolder(root, w.DB.Referenced)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return blobs
+}
+
+// exported has the channel written as files, twice, and compares those of the attestations.
+func (w *attested) exported(t *testing.T, file, one, two string) {
+	t.Helper()
+	dir := t.TempDir()
+	for range 2 {
+		_, err := exporting.Run(t.Context(), exporting.Config{
+			Channel: w.forge, Store: w.DB, Index: index.New(w.DB, 1<<20), Blobs: w.folder(t), Dir: dir, Prune: true, Progress: &exporting.Progress{},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"": two, fmt.Sprintf(".%x", sha256.Sum256([]byte(one))): one, fmt.Sprintf(".%x", sha256.Sum256([]byte(two))): two} {
+		if got, err := os.ReadFile(filepath.Join(dir, "noarch", file+".sigs"+name)); err != nil || string(got) != want {
+			t.Errorf("exported %s: %v, %q", name, err, got)
+		}
+	}
 }
 
 // sidecar reads the file of n attestations, which the record names, from both addresses.
@@ -198,10 +242,7 @@ func TestAttestationRefusals(t *testing.T) {
 		here := w.URL + "/forge"
 		good := w.sign(extensions, file, body, here)
 		changed := func(number int, text string) map[int]string {
-			m := map[int]string{}
-			for k, v := range extensions {
-				m[k] = v
-			}
+			m := maps.Clone(extensions)
 			m[number] = text
 			return m
 		}

@@ -5,6 +5,7 @@ package servertest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -211,6 +212,17 @@ func (s *Server) Job(run standin.Run) *cijob.Job {
 		run.Owner, run.Repository = "acme", "forge"
 	}
 	return cijob.New(s.CI.Start(run).Env())
+}
+
+// Certificate is what sigstore's authority writes of a job into its certificate: extensions by their numbers, the identity
+// being that of 9.
+func (s *Server) Certificate(j *standin.Job) map[int]string {
+	site := s.CI.URL()
+	run := fmt.Sprintf("%s/%s/actions/runs/%d/attempts/%d", site, j.FullName(), j.RunID, j.Attempt)
+	return map[int]string{
+		8: s.CI.URL(), 9: site + "/" + j.JobWorkflow, 10: j.SHA, 11: j.Runner, 12: site + "/" + j.FullName(), 13: j.SHA, 14: j.Ref, 15: j.RepositoryID,
+		16: site + "/" + j.Owner, 17: j.OwnerID, 18: site + "/" + j.WorkflowRef(), 19: j.SHA, 20: j.Event, 21: run, 22: j.Visibility, 24: "repo:" + j.FullName(),
+	}
 }
 
 // PublishToken mints a token as a fresh run of build.yml of acme/forge.

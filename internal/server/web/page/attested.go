@@ -74,6 +74,8 @@ func (v PackageView) attestedSentence() string {
 	switch n := v.attested(); {
 	case n == 0:
 		return "No file of this version carries an attestation."
+	case n == 1 && len(v.Files) == 1:
+		return "1 of 1 file carries an attestation. This server checked it when it came."
 	case n == len(v.Files):
 		return number(n) + " of " + count(n, "file") + " carry an attestation. This server checked each one when it came."
 	case len(v.Files)-n == 1:
