@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/attest"
 	"sluice/internal/conda"
 	"sluice/internal/conda/artifact"
 	"sluice/internal/conda/repodata"
@@ -48,6 +50,9 @@ func (r *run) artifact(ctx context.Context, a Artifact) error {
 	if a.Purged {
 		return nil // no bytes, no metadata: a name that is taken
 	}
+	if err := r.attested(ctx, a); err != nil {
+		return err
+	}
 	if a.Deleted {
 		return nil // no reader is told of it; what it is to say is looked at when it was restored
 	}
@@ -65,6 +70,23 @@ func (r *run) artifact(ctx context.Context, a Artifact) error {
 		r.found(d)
 	}
 	for _, d := range r.records(a, *own) {
+		r.found(d)
+	}
+	return nil
+}
+
+// attested compares the attestations with the digest that records tell of them.
+func (r *run) attested(ctx context.Context, a Artifact) error {
+	if a.Sidecar == [32]byte{} {
+		return nil
+	}
+	bundles, err := r.store.Attestations(ctx, a.ID, a.SHA256)
+	if err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(attest.Sidecar(bundles)); sum != a.Sidecar {
+		d := of(Attested, a)
+		d.Stored, d.Expected = fmt.Sprintf("%d attestations with SHA-256 %x", len(bundles), sum), fmt.Sprintf("SHA-256 %x", a.Sidecar)
 		r.found(d)
 	}
 	return nil

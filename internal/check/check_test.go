@@ -79,6 +79,15 @@ func damages() []damage {
 				t.Helper()
 				w.do(t, "tide05", curate.Change{Kind: curate.Patch, Patch: conda.Patch{License: new("BSD-3-Clause")}})
 			}},
+		{name: "attestations lost", do: sqlDamage(`UPDATE artifact SET sidecar_sha256 = $1 WHERE filename = 'tide05-1.0-0.conda'`, sumOf("x")),
+			want: counts{check.Attested: 1, check.Record: 1}, about: "tide05", back: func(t *testing.T, w *world) {
+				t.Helper()
+				w.hurt(t, `UPDATE artifact SET sidecar_sha256 = $1 WHERE filename = 'tide05-1.0-0.conda'`, []byte{})
+				r, _ := w.look(t, false)
+				if err := w.checker.Repair(t.Context(), audit.Actor{Kind: audit.Operator}, r); err != nil {
+					t.Fatal(err)
+				}
+			}},
 		{name: "labels counted wrong", do: sqlDamage(`UPDATE artifact SET listed = 7 WHERE` + oneFile), want: counts{check.Listed: 1}, about: "7 labels"},
 		{name: "member", do: sqlDamage(`UPDATE record SET member = $1 WHERE`+oneRecord, []byte(`"tide10-1.0-0.conda":{"license":"GPL"}`)),
 			want: counts{check.Record: 1, check.Members: 1}, about: ""},

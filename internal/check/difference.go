@@ -25,6 +25,8 @@ const (
 	Unreadable Kind = "artifact.unreadable"
 	// Patch: the correction that lies over a record cannot be read, or not be laid over it.
 	Patch Kind = "artifact.patch"
+	// Attested: the attestations of the artifact are not those whose digest its record tells.
+	Attested Kind = "artifact.attestations"
 	// Listed: the number of labels that list the artifact is wrong.
 	Listed Kind = "artifact.listed"
 	// Lost: a label has no record of an artifact that its pieces show.
@@ -57,7 +59,7 @@ const (
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
-		BlobMissing, BlobChanged, BlobStray, Metadata, Unreadable, Patch, Listed, Lost, Record, Shown, Generation, Pieces, Block, Members, Totals,
+		BlobMissing, BlobChanged, BlobStray, Metadata, Unreadable, Patch, Attested, Listed, Lost, Record, Shown, Generation, Pieces, Block, Members, Totals,
 		Shard, ShardSum, Package, ChannelData, BlockStray, BlockDropped,
 	}
 }
@@ -65,7 +67,7 @@ func Kinds() []Kind {
 // Repairable reports whether a repair can do something about a difference of this kind. The bytes of packages come
 // back from nowhere.
 func (k Kind) Repairable() bool {
-	return k != BlobMissing && k != BlobChanged && k != Unreadable && k != Patch
+	return k != BlobMissing && k != BlobChanged && k != Unreadable && k != Patch && k != Attested
 }
 
 // Difference is one thing that is not as it should be.

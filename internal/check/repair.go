@@ -73,7 +73,7 @@ func (p *plan) add(d Difference) {
 		p.keep = append(p.keep, d.number)
 	case BlobMissing, BlobChanged:
 		put(&p.damaged, d.artifactID, d)
-	case BlobStray, Unreadable, Patch:
+	case BlobStray, Unreadable, Patch, Attested:
 	}
 }
 

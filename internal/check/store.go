@@ -28,6 +28,8 @@ type Artifacts interface {
 	CountArtifacts(ctx context.Context, channelID int64) (int64, error)
 	// ArtifactsAfter lists artifacts by number, those after a number, with everything that labels say of them.
 	ArtifactsAfter(ctx context.Context, channelID, after int64, limit int) ([]Artifact, error)
+	// Attestations reads the attestations that an artifact has for these bytes, in order.
+	Attestations(ctx context.Context, id int64, sum [32]byte) ([][]byte, error)
 	// LinesAfter lists the lines that lists of packages show, by name, those after a name: as they are and as they
 	// should be.
 	LinesAfter(ctx context.Context, channelID int64, after string, limit int) ([]Line, error)

@@ -186,6 +186,12 @@ func (db *DB) Sidecars(ctx context.Context, p index.Place, f conda.Filename) (al
 	return all, err
 }
 
+// Attestations implements check.Artifacts.
+func (db *DB) Attestations(ctx context.Context, id int64, sum [32]byte) ([][]byte, error) {
+	list, err := attestationsOf(ctx, db.reader, id, sum, attest.MaxSidecar)
+	return bundlesOf(list), err
+}
+
 func bundlesOf(list []attested) [][]byte {
 	out := make([][]byte, len(list))
 	for i, a := range list {
