@@ -43,6 +43,9 @@ func attestationsOf(ctx context.Context, q queryer, id int64, sum [32]byte, upTo
 // attest adds attestations to those that an artifact has for these bytes, but for those that are there, and returns
 // how many came. It refuses more than an artifact may have before it writes anything.
 func (db *DB) attest(ctx context.Context, tx *sql.Tx, id int64, sum [32]byte, list []publish.Attestation, at time.Time) (added int, err error) {
+	if len(list) == 0 {
+		return 0, nil
+	}
 	have, err := attestationsOf(ctx, tx, id, sum, attest.MaxSidecar)
 	if err != nil {
 		return 0, err

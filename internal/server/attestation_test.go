@@ -9,16 +9,21 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"sluice/internal/account"
 	"sluice/internal/attest/attesttest"
+	"sluice/internal/audit"
 	"sluice/internal/blob"
 	"sluice/internal/channel"
 	"sluice/internal/check"
 	"sluice/internal/cijob"
+	"sluice/internal/conda/build"
 	"sluice/internal/config"
+	"sluice/internal/curate"
 	"sluice/internal/exporting"
 	"sluice/internal/index"
 	"sluice/internal/servertest"
@@ -301,5 +306,95 @@ func TestAttestationRefusals(t *testing.T) {
 			t.Fatalf("a person: %d %s", status, said)
 		}
 		w.sidecar(t, file, 1)
+	})
+}
+
+// Attestations live and die with the file, and are those of its bytes alone.
+func TestAttestationsOfChangedFiles(t *testing.T) {
+	t.Parallel()
+	attestedBoth(t, func(t *testing.T, w *attested) {
+		tok, extensions := w.run(t, standin.Run{})
+		file, body := packageOf(t, "tide", nil)
+		here := w.URL + "/forge"
+		if status, said := w.do(t, w.post(t, "forge", tok, filePart(file, "", body), bundlePart(w.sign(extensions, file, body, here)))); status != http.StatusOK {
+			t.Fatalf("%d %s", status, said)
+		}
+		keep := &curate.Curator{Store: w.DB}
+		change := func(kind curate.Kind) {
+			t.Helper()
+			if _, err := keep.Do(t.Context(), audit.Actor{Kind: audit.Operator}, w.forge, curate.Selection{Name: "tide"}, curate.Change{Kind: kind, Reason: "a test"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sigs := func(want int) {
+			t.Helper()
+			if status, _, _ := w.Get(t, "/forge/noarch/"+file+".sigs", ""); status != want {
+				t.Errorf("attestations: %d, want %d", status, want)
+			}
+		}
+		before := w.sidecar(t, file, 1)
+		change(curate.Yank)
+		sigs(http.StatusOK)
+		change(curate.Unyank)
+		change(curate.Delete)
+		sigs(http.StatusNotFound)
+		change(curate.Restore)
+		if after := w.sidecar(t, file, 1); after != before {
+			t.Error("they came back as others")
+		}
+		w.consistent(t)
+
+		// Other bytes begin without any; those of the old bytes are not theirs.
+		if _, err := w.Channels.Change(t.Context(), audit.Actor{Kind: audit.Operator}, w.forge, channel.Revision{Replaceable: new(true)}); err != nil {
+			t.Fatal(err)
+		}
+		_, other := packageOf(t, "tide", func(p *build.Package) { p.Files = map[string][]byte{"share/x": []byte("y")} })
+		force := w.post(t, "forge", tok, filePart(file, "", other))
+		force.URL.RawQuery = "force=true"
+		if status, said := w.do(t, force); status != http.StatusOK {
+			t.Fatalf("%d %s", status, said)
+		}
+		sigs(http.StatusNotFound)
+		if status, _, _ := w.Get(t, fmt.Sprintf("/forge/noarch/%s.sigs.%x", file, sha256.Sum256([]byte(before))), ""); status != http.StatusNotFound {
+			t.Errorf("the attestations of the old bytes: %d", status)
+		}
+		index, err := servertest.ReadIndex(t.Context(), here+"/noarch", "")
+		if err != nil || strings.Contains(index.Records[file], "attestations_sha256") {
+			t.Errorf("the record of the new bytes: %s, %v", index.Records[file], err)
+		}
+		w.consistent(t)
+	})
+}
+
+// At most 16 stand beside a file, however many come at once.
+func TestManyAttestations(t *testing.T) {
+	t.Parallel()
+	attestedBoth(t, func(t *testing.T, w *attested) {
+		tok, extensions := w.run(t, standin.Run{})
+		file, body := packageOf(t, "tide", nil)
+		if status, said := w.do(t, w.post(t, "forge", tok, filePart(file, "", body))); status != http.StatusOK {
+			t.Fatalf("%d %s", status, said)
+		}
+		var taken, refused atomic.Int32
+		var all sync.WaitGroup
+		for range 20 {
+			req := w.post(t, "forge", tok, filePart(file, "", body), bundlePart(w.sign(extensions, file, body, w.URL+"/forge")))
+			all.Go(func() {
+				switch status, said := w.do(t, req); {
+				case status == http.StatusOK:
+					taken.Add(1)
+				case status == 422 && strings.Contains(said, "at most"), status == 422 && strings.Contains(said, "A file may have"):
+					refused.Add(1)
+				default:
+					t.Errorf("%d %s", status, said)
+				}
+			})
+		}
+		all.Wait()
+		if taken.Load() != 16 || refused.Load() != 4 {
+			t.Errorf("%d were taken, %d refused", taken.Load(), refused.Load())
+		}
+		w.sidecar(t, file, 16)
+		w.consistent(t)
 	})
 }
