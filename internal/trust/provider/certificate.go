@@ -78,7 +78,7 @@ func onSite(p *Provenance, s fulcio.Signer) (site string, ok bool) {
 }
 
 // SameRun is how the run that a certificate names differs from that of a token; nothing when both are the same run.
-// What is empty in the certificate is like nothing. GitLab's have no pipeline: there the commit stands for it.
+// What is empty in the certificate is like nothing. One that names the job alone, as GitLab's do, is held to the commit.
 func SameRun(token, signed Provenance) (differences []fault.Difference) {
 	compare := func(claim, got, want string) {
 		if got == "" || got != want {
@@ -89,10 +89,10 @@ func SameRun(token, signed Provenance) (differences []fault.Difference) {
 	compare("repository_id", signed.RepositoryID, token.RepositoryID)
 	compare("owner_id", signed.OwnerID, token.OwnerID)
 	compare("workflow_ref", signed.WorkflowRef, token.WorkflowRef)
-	if signed.RunID != "" {
-		compare("run_id", signed.RunID, token.RunID)
-	} else {
+	if signed.RunID == "" && signed.JobID != "" {
 		compare("sha", signed.SHA, token.SHA)
+	} else {
+		compare("run_id", signed.RunID, token.RunID)
 	}
 	return differences
 }
