@@ -64,7 +64,7 @@ func TestUploadRefuses(t *testing.T) {
 			{"two files", up(w.ci, file, file), 400, "two parts named file"},
 			{"a part that nobody knows", up(w.ci, file, part{"subdir", nil, []byte("noarch")}), 400, `a part "subdir"`},
 			{"an attestation", up(w.ci, file, part{"attestation", nil, []byte("{}")}), 422, "attestation"},
-			{"an attestation alone", up(w.ci, part{"attestation", nil, []byte("{}")}), 422, "attestation"},
+			{"an attestation alone", up(w.ci, part{"attestation", nil, []byte("{}")}), 400, "without a part named file"},
 			{"no part", up(w.ci), 400, "without a part named file"},
 			{"an empty file", up(w.ci, filePart(name, "", nil)), 422, "is empty"},
 			{"too large, and says so", up(w.ci, oversize), 413, "at most 1048576 bytes"},
