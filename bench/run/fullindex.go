@@ -14,7 +14,6 @@ func fullIndex() row {
 		notes: []string{
 			"Sluice imports the packages into an empty channel: it checks them and keeps them durably, which no indexer does.",
 			"The start of Python counts.",
-			"3 pairs, for each takes minutes.",
 		},
 	}
 }

@@ -30,8 +30,8 @@ const (
 // versions carry chains of certificates and have weaker rules for the log.
 var mediaTypes = []string{"application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dev.sigstore.bundle+json;version=0.3"}
 
-// ReadBundles takes attestations apart: one bundle, or an array of one up to most. Each is returned without the white space between its tokens, and else byte for byte as it came. It looks no deeper than to see that they are
-// JSON objects.
+// ReadBundles takes attestations apart: one bundle, or an array of one up to most. Each is returned without the white
+// space between its tokens, and else byte for byte as it came. It looks no deeper than to see that they are JSON objects.
 //
 // Errors: fault.TooLarge, fault.BundleMalformed, fault.TooManyBundles.
 func ReadBundles(part []byte, most int) ([][]byte, error) {
