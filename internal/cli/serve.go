@@ -31,7 +31,8 @@ func (c *serveCommand) Run(ctx context.Context, s Streams) error {
 	if err != nil {
 		return err
 	}
-	if err := run.greet(ctx, s.Out); err != nil {
+	// It listens already, so whoever stops it now stops a server, and no start that failed.
+	if err := run.greet(context.WithoutCancel(ctx), s.Out); err != nil {
 		return errors.Join(err, run.stop())
 	}
 	return run.wait(ctx)
