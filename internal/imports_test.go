@@ -16,8 +16,8 @@ import (
 var layers = [][]string{
 	{"fault", "token", "conda", "limit", "mail/address"},
 	{"config", "blob", "datadir", "audit", "strictjson"},
-	{"channel", "account", "revoke", "mail"},
 	{"attest"},
+	{"channel", "account", "revoke", "mail"},
 	{"trust"},
 	{"catalog", "access"},
 	{"index"},

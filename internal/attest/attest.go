@@ -8,6 +8,7 @@ package attest
 
 import (
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/verify"
@@ -32,6 +33,10 @@ type Verdict struct {
 	// Profile is the name of the profile that the bundle passed, Root the SHA-256 of that profile's trusted root, in hex.
 	Profile string `json:"profile"`
 	Root    string `json:"trusted_root_sha256"`
+	// Predicate is the type of what the statement says: PredicateType, or with CheckAny another.
+	Predicate string `json:"predicate_type"`
+	// Serial is the certificate's serial number, in hex.
+	Serial string `json:"certificate_serial"`
 	// Signer is whom the certificate names.
 	Signer fulcio.Signer `json:"signer"`
 	// Target is the channel for which the statement was made; the zero value: for none in particular.
@@ -61,24 +66,50 @@ func (v Verdict) SignedAt() time.Time {
 	return latest
 }
 
+// Publishes reports whether the statement is one of CEP 27, that the file was published.
+func (v Verdict) Publishes() bool { return v.Predicate == PredicateType }
+
 // Checker checks bundles by the profiles that are switched on. It is safe for use by several goroutines. Use
 // NewChecker.
 type Checker struct{ profiles []*Profile }
 
-// NewChecker makes a Checker of at least one profile. The first that a bundle passes gives the verdict; what one
-// instance vouches for is never joined with what another does.
+// NewChecker makes a Checker. The first profile that a bundle passes gives the verdict; what one instance vouches for is
+// never joined with what another does.
 func NewChecker(profiles ...*Profile) *Checker { return &Checker{profiles} }
+
+// Only is a Checker of those profiles that are named; of all of them where no name is given.
+func (c *Checker) Only(names ...string) *Checker {
+	if len(names) == 0 {
+		return c
+	}
+	return NewChecker(slices.DeleteFunc(slices.Clone(c.profiles), func(p *Profile) bool { return !slices.Contains(names, p.Name) })...)
+}
 
 // Check verifies one bundle, as ReadBundles returns it, and holds its statement to CEP 27. Whether the target channel and the
 // signer are those that are wanted is the caller's to ask.
 //
 // Errors are refusals, of fault's attestation codes.
 func (c *Checker) Check(raw []byte, s Subject) (Verdict, error) {
+	return c.check(raw, s, func(st statement) (Target, error) { return st.publishes(s) })
+}
+
+// CheckAny is Check for statements with any predicate. One of CEP 27 is held to the CEP; of another it is only said that
+// it speaks of the subject, perhaps of other files too: what it says stays unread.
+func (c *Checker) CheckAny(raw []byte, s Subject) (Verdict, error) {
+	return c.check(raw, s, func(st statement) (Target, error) {
+		if st.predicateType == PredicateType {
+			return st.publishes(s)
+		}
+		return Target{}, st.speaksOf(s)
+	})
+}
+
+func (c *Checker) check(raw []byte, s Subject, says func(statement) (Target, error)) (Verdict, error) {
 	b, err := parse(raw)
 	if err != nil {
 		return Verdict{}, err
 	}
-	v := Verdict{Key: b.key()}
+	v := Verdict{Key: b.key(), Serial: b.certificate.SerialNumber.Text(hexadecimal)}
 	var times []verify.TimestampVerificationResult
 	if v.Profile, v.Root, times, err = c.verified(raw, s); err != nil {
 		return Verdict{}, err
@@ -87,9 +118,10 @@ func (c *Checker) Check(raw []byte, s Subject) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, err
 	}
-	if v.Target, err = st.publishes(s); err != nil {
+	if v.Target, err = says(st); err != nil {
 		return Verdict{}, err
 	}
+	v.Predicate = st.predicateType
 	if v.Signer, err = fulcio.Read(b.certificate); err != nil {
 		return Verdict{}, err
 	}
@@ -99,6 +131,8 @@ func (c *Checker) Check(raw []byte, s Subject) (Verdict, error) {
 	v.Log = b.log
 	return v, nil
 }
+
+const hexadecimal = 16
 
 // verified runs the library, by each profile until one is content. Of several failures the last profile that got
 // furthest is told.

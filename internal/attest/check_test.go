@@ -160,7 +160,7 @@ func TestStatementAndSigner(t *testing.T) {
 		{"another predicate", attesttest.Signing{Statement: change("https://schemas.conda.org/attestations-publish-1.schema.json", "https://slsa.dev/provenance/v1")}, fault.NotStatement},
 		{"member twice", attesttest.Signing{Statement: change(`{"_type"`, `{"predicate":null,"_type"`)}, fault.StatementMalformed},
 		{"member of another case", attesttest.Signing{Statement: change(`{"_type"`, `{"Predicate":null,"_type"`)}, fault.StatementMalformed},
-		{"predicate deep in itself", attesttest.Signing{Statement: change(`{"targetChannel"`, `{"x":`+strings.Repeat("[", 20)+strings.Repeat("]", 20)+`,"targetChannel"`)}, fault.StatementMalformed},
+		{"predicate deep in itself", attesttest.Signing{Statement: change(`{"targetChannel"`, `{"x":`+strings.Repeat("[", 40)+strings.Repeat("]", 40)+`,"targetChannel"`)}, fault.StatementMalformed},
 		{"a person", attesttest.Signing{URIs: []string{}, Emails: []string{"ada@example.com"}}, fault.NotACISigner},
 		{"a job and a person", attesttest.Signing{Emails: []string{"ada@example.com"}}, fault.NotACISigner},
 		{"two jobs", attesttest.Signing{URIs: []string{attesttest.Job()[9], "https://github.com/acme/other"}}, fault.NotACISigner},

@@ -15,6 +15,9 @@ const (
 	PredicateType = "https://schemas.conda.org/attestations-publish-1.schema.json"
 )
 
+// bounds of a statement: those of a software bill of materials, within what a bundle may have.
+var bounds = strictjson.Bounds{Depth: 32, Values: 50_000}
+
 // statement is a signed payload, read strictly: whoever reads the same bytes with another library reads the same.
 type statement struct {
 	kind, predicateType string
@@ -27,7 +30,7 @@ func readStatement(kind string, payload []byte) (statement, error) {
 	if kind != payloadType {
 		return statement{}, fault.New(fault.NotStatement, "The envelope holds %q, and a statement is %q.", kind, payloadType)
 	}
-	obj, err := strictjson.Object(payload)
+	obj, err := strictjson.ObjectWithin(payload, bounds)
 	if err != nil {
 		return statement{}, fault.New(fault.StatementMalformed, "The signed statement cannot be read: it %s.", err)
 	}
@@ -71,6 +74,22 @@ func (st statement) publishes(s Subject) (Target, error) {
 		return Target{}, err
 	}
 	return targetOf(st.predicate)
+}
+
+// speaksOf holds a statement with any predicate to in-toto, and to speaking of the subject among others. Names in it are not
+// compared: builders write there what they call the file.
+func (st statement) speaksOf(s Subject) error {
+	if st.kind != statementType || st.predicateType == "" {
+		return fault.New(fault.NotStatement, "The signed statement is of type %q with the predicate type %q; %q with any predicate type is taken.", st.kind, st.predicateType, statementType)
+	}
+	for _, subject := range st.subjects {
+		obj, _ := subject.(map[string]any)
+		digest, _ := obj["digest"].(map[string]any)
+		if sum, ok := digest["sha256"].(string); ok && sum == hex.EncodeToString(s.SHA256[:]) {
+			return nil
+		}
+	}
+	return fault.New(fault.SubjectDigest, "The signed statement does not speak of this file, whose SHA-256 is %s.", hex.EncodeToString(s.SHA256[:]))
 }
 
 // is holds the subject of a statement against the file.

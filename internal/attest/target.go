@@ -35,6 +35,12 @@ func targetOf(predicate any) (Target, error) {
 	return Target{target}, nil
 }
 
+// CheckTarget refuses what no statement could name as its channel: fault.TargetInvalid.
+func CheckTarget(s string) error {
+	_, err := channelURL(s)
+	return err
+}
+
 // channelURL reads the address of a channel as CEP 27 wants it.
 func channelURL(s string) (*url.URL, error) {
 	bad := func(why string) error {

@@ -183,4 +183,12 @@ const (
 	SignerMismatch Code = "signer_mismatch"
 	// NotACISigner: a person or a machine without an address signed.
 	NotACISigner Code = "not_a_ci_signer"
+	// SignerDenied: the channel's owners have said that the signature counts for nothing.
+	SignerDenied Code = "signer_denied"
+	// AttestationRequired: the channel takes the package only with an attestation that counts.
+	AttestationRequired Code = "attestation_required"
+	// AttestationsOff: the channel takes no attestations.
+	AttestationsOff Code = "attestations_off"
+	// AttestationRegressed: earlier files of the package have an attestation, and this one has none.
+	AttestationRegressed Code = "attestation_regressed"
 )

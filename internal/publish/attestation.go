@@ -9,6 +9,7 @@ import (
 	"sluice/internal/access"
 	"sluice/internal/attest"
 	"sluice/internal/attest/fulcio"
+	"sluice/internal/attest/policy"
 	"sluice/internal/channel"
 	"sluice/internal/fault"
 )
@@ -18,19 +19,9 @@ type Attestation struct {
 	// Bundle is as attest.ReadBundles gave it.
 	Bundle []byte
 	attest.Verdict
-	Fit Fit
+	// Fit says why the signer may sign.
+	Fit policy.Fit
 }
-
-// Fit says how the signer was found to be one who may sign.
-type Fit string
-
-// The fits. They are stored.
-const (
-	// ByRun: the run that uploaded.
-	ByRun Fit = "run"
-	// ByPublisher: a run that one of the channel's trusted publishers lets in.
-	ByPublisher Fit = "publisher"
-)
 
 // Signers says who may sign.
 type Signers interface {
@@ -78,18 +69,18 @@ func (r *Received) attested(ctx context.Context, ch channel.Channel, right acces
 
 // signedBy says why the signer may sign: a CI run signs for itself, and what a person uploads was signed by a run of the
 // channel's publishers.
-func (u *Uploads) signedBy(ctx context.Context, ch channel.Channel, right access.Right, v attest.Verdict, name string) (Fit, error) {
+func (u *Uploads) signedBy(ctx context.Context, ch channel.Channel, right access.Right, v attest.Verdict, name string) (policy.Fit, error) {
 	now := u.Now()
 	if v.SignedAt().After(now.Add(clockSkew)) {
 		return "", fault.New(fault.TimeUnproven, "The attestation says that it was signed at %s, which is still to come: this server's clock, or theirs, is wrong.", v.SignedAt().Format(time.RFC3339))
 	}
 	if right.Publish == nil {
-		return ByPublisher, u.Signers.ByPublisher(ctx, ch.ID, v.Signer, name)
+		return policy.ByPublisher, u.Signers.ByPublisher(ctx, ch.ID, v.Signer, name)
 	}
 	if now.Sub(v.SignedAt()) > oldest {
 		return "", fault.New(fault.TimeUnproven, "The attestation was signed at %s, more than a day ago, and a run attests what it has just built.", v.SignedAt().Format(time.RFC3339))
 	}
-	return ByRun, right.Publish.SignedBy(v.Signer)
+	return policy.ByRun, right.Publish.SignedBy(v.Signer)
 }
 
 // sidecarOf is the digest of the file of new attestations; zero for none.

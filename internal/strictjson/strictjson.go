@@ -15,11 +15,11 @@ import (
 	"sluice/internal/fault"
 )
 
-// Bounds of a text. What is signed here, tokens and statements, has some thirty members, few levels deep.
-const (
-	maxDepth   = 8
-	maxMembers = 200
-)
+// Bounds say how large a text may be, beside its bytes: how many levels deep, and how many values in all.
+type Bounds struct{ Depth, Values int }
+
+// Usual are the bounds of Object: tokens, and statements of CEP 27, have some thirty values, few levels deep.
+var Usual = Bounds{Depth: 8, Values: 200}
 
 var (
 	errNotJSON  = errors.New("is not JSON")
@@ -28,10 +28,12 @@ var (
 
 // Object reads one JSON object (RFC 8259), in one pass over it. Numbers are json.Number, lists []any, objects
 // map[string]any. Text that is not UTF-8, holds NUL or half a character, or goes on after the object is an error,
-// and so are a member that comes twice, more than 8 levels and more than 200 values. Errors read as the end of
-// "the payload …".
-func Object(data []byte) (map[string]any, error) {
-	r := objectReader{s: string(data)}
+// and so are a member that comes twice and what goes beyond Usual. Errors read as the end of "the payload …".
+func Object(data []byte) (map[string]any, error) { return ObjectWithin(data, Usual) }
+
+// ObjectWithin is Object with other bounds.
+func ObjectWithin(data []byte, b Bounds) (map[string]any, error) {
+	r := objectReader{Bounds: b, s: string(data)}
 	if !utf8.ValidString(r.s) {
 		return nil, errors.New("is not UTF-8")
 	}
@@ -57,9 +59,10 @@ var literals = [...]struct {
 
 // objectReader reads the text s from byte i on.
 type objectReader struct {
-	s       string
-	i       int
-	members int
+	Bounds
+	s      string
+	i      int
+	values int
 }
 
 // space skips what may stand between tokens.
@@ -80,11 +83,11 @@ func (r *objectReader) take(c byte) bool {
 }
 
 func (r *objectReader) value(depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("is nested deeper than %d levels", maxDepth)
+	if depth > r.Depth {
+		return nil, fmt.Errorf("is nested deeper than %d levels", r.Depth)
 	}
-	if r.members++; r.members > maxMembers {
-		return nil, fmt.Errorf("has more than %d values", maxMembers)
+	if r.values++; r.values > r.Values {
+		return nil, fmt.Errorf("has more than %d values", r.Values)
 	}
 	switch {
 	case r.take('{'):

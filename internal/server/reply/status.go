@@ -93,6 +93,10 @@ var statuses = map[fault.Code]int{
 	fault.TargetMismatch:       http.StatusUnprocessableEntity,
 	fault.SignerMismatch:       http.StatusUnprocessableEntity,
 	fault.NotACISigner:         http.StatusUnprocessableEntity,
+	fault.SignerDenied:         http.StatusUnprocessableEntity,
+	fault.AttestationRequired:  http.StatusUnprocessableEntity,
+	fault.AttestationsOff:      http.StatusUnprocessableEntity,
+	fault.AttestationRegressed: http.StatusUnprocessableEntity,
 }
 
 // Status is the HTTP status of a refusal. A code that the table forgot counts as internal; a test sees to
