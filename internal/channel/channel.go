@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/audit"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
@@ -44,8 +45,10 @@ type Channel struct {
 	// Replaceable lets a published file be replaced by force.
 	Replaceable bool
 	// RefuseV3 refuses packages that only readers of repodata revision 3 can use (CEP 48).
-	RefuseV3  bool
-	CreatedAt time.Time
+	RefuseV3 bool
+	// Attestations is what it demands of attestations.
+	Attestations policy.Policy
+	CreatedAt    time.Time
 	// CreatedBy is the name of the account that made it.
 	CreatedBy string
 }
@@ -90,10 +93,10 @@ type Member struct {
 
 // Store keeps channels and members. One method is one transaction.
 type Store interface {
-	// CreateChannel stores c with owner as its first member, and returns it with its ID.
+	// CreateChannel stores c with owner as its first member, and returns it with its ID and what is usually demanded.
 	// A name that is taken is fault.Conflict.
 	CreateChannel(ctx context.Context, c Channel, owner int64, e audit.Event) (Channel, error)
-	// ChangeChannel stores the visibility, description and PublisherOnly of after, if the channel still has those
+	// ChangeChannel stores what a Revision can change of after, if the channel still has those
 	// of before. Errors: fault.Conflict when it has others, fault.NotFound when it is gone.
 	ChangeChannel(ctx context.Context, before, after Channel, e audit.Event) error
 	// ChannelByName returns fault.NotFound when there is none.

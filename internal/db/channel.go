@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluice/internal/access"
+	"sluice/internal/attest/policy"
 	"sluice/internal/audit"
 	"sluice/internal/channel"
 	"sluice/internal/conda"
@@ -16,6 +17,7 @@ import (
 
 // CreateChannel implements channel.Store.
 func (db *DB) CreateChannel(ctx context.Context, c channel.Channel, owner int64, e audit.Event) (channel.Channel, error) {
+	c.Attestations = policy.Default()
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `INSERT INTO channel (name, visibility, description, created_us, created_by) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
 			c.Name.String(), string(c.Visibility), c.Description, micros(c.CreatedAt), c.CreatedBy).Scan(&c.ID)
@@ -36,7 +38,7 @@ func (db *DB) CreateChannel(ctx context.Context, c channel.Channel, owner int64,
 // ChangeChannel implements channel.Store.
 func (db *DB) ChangeChannel(ctx context.Context, before, after channel.Channel, e audit.Event) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		var row channelRow
+		row := newChannelRow()
 		err := tx.QueryRowContext(ctx, `SELECT `+channelColumns+` FROM channel c WHERE c.id = $1`+db.forUpdate, before.ID).Scan(row.fields()...)
 		if errors.Is(err, sql.ErrNoRows) {
 			return access.NoChannel(before.Name.String())
@@ -44,26 +46,31 @@ func (db *DB) ChangeChannel(ctx context.Context, before, after channel.Channel, 
 			return fmt.Errorf("change channel: %w", err)
 		}
 		if row.Visibility != before.Visibility || row.Description != before.Description || row.PublisherOnly != before.PublisherOnly ||
-			row.Replaceable != before.Replaceable || row.RefuseV3 != before.RefuseV3 {
+			row.Replaceable != before.Replaceable || row.RefuseV3 != before.RefuseV3 || text(row.Attestations) != text(before.Attestations) {
 			return fault.New(fault.Conflict, "Channel %s was changed meanwhile: look at it again.", before.Name)
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE channel SET visibility = $2, description = $3, publisher_only = $4, replaceable = $5, refuse_v3 = $6 WHERE id = $1`,
-			after.ID, string(after.Visibility), after.Description, bit(after.PublisherOnly), bit(after.Replaceable), bit(after.RefuseV3)); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE channel SET visibility = $2, description = $3, publisher_only = $4, replaceable = $5, refuse_v3 = $6, attestations = $7 WHERE id = $1`,
+			after.ID, string(after.Visibility), after.Description, bit(after.PublisherOnly), bit(after.Replaceable), bit(after.RefuseV3), text(after.Attestations)); err != nil {
 			return fmt.Errorf("change channel: %w", err)
 		}
 		return db.appendEvent(ctx, tx, e)
 	})
 }
 
-const channelColumns = `c.id, c.name, c.visibility, c.description, c.publisher_only, c.replaceable, c.refuse_v3, c.created_us, c.created_by`
+const channelColumns = `c.id, c.name, c.visibility, c.description, c.publisher_only, c.replaceable, c.refuse_v3, c.attestations, c.created_us, c.created_by`
 
 type channelRow struct {
 	channel.Channel
 	name string
 }
 
+// newChannelRow is a row to scan into: what it says of attestations lies over the usual.
+func newChannelRow() channelRow {
+	return channelRow{Channel: channel.Channel{Attestations: policy.Default()}}
+}
+
 func (r *channelRow) fields() []any {
-	return []any{&r.ID, &r.name, &r.Visibility, &r.Description, &r.PublisherOnly, &r.Replaceable, &r.RefuseV3, when{&r.CreatedAt}, &r.CreatedBy}
+	return []any{&r.ID, &r.name, &r.Visibility, &r.Description, &r.PublisherOnly, &r.Replaceable, &r.RefuseV3, jsonText{&r.Attestations}, when{&r.CreatedAt}, &r.CreatedBy}
 }
 
 func (r *channelRow) channel() (c channel.Channel, err error) {
@@ -78,7 +85,7 @@ func (db *DB) ChannelByName(ctx context.Context, name conda.Channel) (channel.Ch
 }
 
 func (db *DB) channelByName(ctx context.Context, name conda.Channel) (channel.Channel, error) {
-	var row channelRow
+	row := newChannelRow()
 	err := db.reader.QueryRowContext(ctx, `SELECT `+channelColumns+` FROM channel c WHERE c.name = $1`, name.String()).Scan(row.fields()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return channel.Channel{}, access.NoChannel(name.String())
@@ -91,7 +98,7 @@ func (db *DB) channelByName(ctx context.Context, name conda.Channel) (channel.Ch
 // Channels implements channel.Store.
 func (db *DB) Channels(ctx context.Context, account int64, everything bool) ([]channel.Channel, error) {
 	return collect(ctx, db.reader, func(r *sql.Rows, c *channel.Channel) error {
-		var row channelRow
+		row := newChannelRow()
 		if err := r.Scan(row.fields()...); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,7 +58,7 @@ func TestChannelByNameIsNeverOld(t *testing.T) {
 			if err := f.ChangeChannel(t.Context(), c.from, c.to, audit.Event{Kind: audit.ChannelChanged, ChannelID: c.to.ID}); err != nil {
 				t.Fatal(err)
 			}
-			if got := must(f.ChannelByName(t.Context(), f.channel.Name))(t); got != c.to {
+			if got := must(f.ChannelByName(t.Context(), f.channel.Name))(t); !reflect.DeepEqual(got, c.to) {
 				t.Errorf("= %+v, want %+v", got, c.to)
 			}
 		}
