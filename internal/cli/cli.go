@@ -114,6 +114,9 @@ func Run(ctx context.Context, args []string, s Streams) (code int) {
 		return exitUsage
 	}
 	switch err := command.Run(); {
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil: // a signal, whose reason the person knows
+		_, _ = fmt.Fprintln(s.Err, "sluice: interrupted before it was done")
+		return exitFailed
 	case errors.Is(err, errPending), errors.Is(err, errRefused), errors.Is(err, errDifferent), errors.Is(err, errUnproven):
 		return exitNo
 	case err != nil:

@@ -72,3 +72,15 @@ func TestDemoEndedBeforeItIsDone(t *testing.T) {
 		t.Errorf("exit code %d: %q", code, said.String())
 	}
 }
+
+// A command that a signal cuts says so, and not how the program noticed.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var said servertest.Log
+	code := cli.Run(ctx, []string{"index", "check", "--data", t.TempDir()}, cli.Streams{In: io.LimitReader(nil, 0), Out: io.Discard, Err: &said})
+	if code != 1 || said.String() != "sluice: interrupted before it was done\n" {
+		t.Errorf("exit code %d: %q", code, said.String())
+	}
+}
