@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/audit"
 	"sluice/internal/fault"
 )
@@ -16,10 +17,12 @@ type Revision struct {
 	PublisherOnly *bool
 	Replaceable   *bool
 	RefuseV3      *bool
+	// Attestations is all that is demanded of them: what is not said is not demanded.
+	Attestations *policy.Policy
 }
 
 // Change revises a channel that was read as c, and returns what it became. Nothing is written where nothing
-// changes. Errors: fault.InvalidField for a description that is too long, fault.Conflict when somebody else changed
+// changes. Errors: fault.InvalidField for a description that is too long and for a policy that says something impossible, fault.Conflict when somebody else changed
 // the channel since it was read, fault.NotFound when it is gone.
 func (s *Channels) Change(ctx context.Context, by audit.Actor, c Channel, r Revision) (Channel, error) {
 	after := c
@@ -48,6 +51,13 @@ func (s *Channels) Change(ctx context.Context, by audit.Actor, c Channel, r Revi
 	if r.RefuseV3 != nil && *r.RefuseV3 != c.RefuseV3 {
 		after.RefuseV3 = *r.RefuseV3
 		what = append(what, either(after.RefuseV3, "it refuses packages that need repodata of revision 3", "it takes packages that need repodata of revision 3"))
+	}
+	if r.Attestations != nil {
+		if err := r.Attestations.Check(); err != nil {
+			return c, err
+		}
+		after.Attestations = *r.Attestations
+		what = append(what, policy.Changes(c.Attestations, after.Attestations)...)
 	}
 	if len(what) == 0 {
 		return c, nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sluice/internal/access"
+	"sluice/internal/attest/policy"
 	"sluice/internal/channel"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
@@ -53,8 +54,9 @@ var errUnchanged = errors.New("unchanged")
 type batch struct {
 	*changes
 	subdir conda.Subdir
-	// replaceable says that the channel lets files be replaced.
+	// replaceable says that the channel lets files be replaced, policy what it demands of attestations.
 	replaceable bool
+	policy      policy.Policy
 	// recount are the package names whose lines are made anew, since more than an addition befell them.
 	recount map[string]bool
 	// events wait for the number of the generation.
@@ -79,7 +81,7 @@ func (db *DB) beginBatch(ctx context.Context, tx *sql.Tx, all []publish.Commit) 
 			return nil, err
 		}
 	}
-	b := &batch{subdir: subdir, recount: map[string]bool{}}
+	b := &batch{subdir: subdir, policy: policy.Default(), recount: map[string]bool{}}
 	var err error
 	if b.changes, err = db.open(ctx, tx, ch, []conda.Subdir{subdir}, labels); err != nil {
 		return nil, err
@@ -87,7 +89,7 @@ func (db *DB) beginBatch(ctx context.Context, tx *sql.Tx, all []publish.Commit) 
 	if err := db.lockRuns(ctx, tx, all); err != nil {
 		return nil, err
 	}
-	err = tx.QueryRowContext(ctx, `SELECT replaceable FROM channel WHERE id = $1`, ch.ID).Scan(&b.replaceable)
+	err = tx.QueryRowContext(ctx, `SELECT replaceable, attestations FROM channel WHERE id = $1`+db.forShare, ch.ID).Scan(&b.replaceable, jsonText{&b.policy})
 	if err != nil {
 		return nil, fmt.Errorf("settings of the channel: %w", err)
 	}
@@ -107,6 +109,9 @@ func (b *batch) one(ctx context.Context, c publish.Commit) (publish.Outcome, err
 	if err := b.db.stillMay(ctx, b.tx, &c); err != nil {
 		return publish.Outcome{}, err
 	}
+	if err := c.Hold(b.policy); err != nil {
+		return publish.Outcome{}, err
+	}
 	there, err := b.present(ctx, c)
 	if err != nil {
 		return publish.Outcome{}, err
@@ -119,6 +124,9 @@ func (b *batch) one(ctx context.Context, c publish.Commit) (publish.Outcome, err
 		return publish.Outcome{Already: true, IndexedAt: there.at}, err
 	}
 	if err := checkTwin(ctx, b.tx, c); err != nil {
+		return publish.Outcome{}, err
+	}
+	if err := b.stepsBack(ctx, &c); err != nil {
 		return publish.Outcome{}, err
 	}
 	if err := b.db.charge(ctx, b.tx, &c); err != nil {
@@ -219,7 +227,9 @@ func (b *batch) report(ctx context.Context, c publish.Commit, main *change) erro
 	}
 	e.At = main.gen.CommittedAt
 	e.Actor, e.Sentence = c.Right.Actor(), "uploaded "+e.Subject
-	e.Facts = maps.Clone(e.Facts)
+	if e.Facts = maps.Clone(e.Facts); e.Facts[attestedBefore] != "" {
+		e.Sentence += ": not attested, earlier files of " + c.Record.Name + " are"
+	}
 	if c.Right.Publish != nil {
 		maps.Copy(e.Facts, runFacts(c.Right.Publish.Run))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/trust"
@@ -32,6 +33,8 @@ type scopeJSON struct {
 	Subdirs  []string     `json:"subdirs"`
 	NewNames bool         `json:"new_names"`
 	PerRun   trust.Limits `json:"per_run"`
+
+	policy.Demand
 }
 
 func (r *publisherRow) fields() []any {
@@ -42,7 +45,7 @@ func (r *publisherRow) fields() []any {
 func (r *publisherRow) publisher() (p trust.Publisher, err error) {
 	p = r.Publisher
 	p.OwnerID, p.RepositoryID = r.ownerID.V, r.repositoryID.V
-	p.Scope = trust.Scope{Right: r.scope.Right, NewNames: r.scope.NewNames, PerRun: r.scope.PerRun}
+	p.Scope = trust.Scope{Right: r.scope.Right, NewNames: r.scope.NewNames, PerRun: r.scope.PerRun, Demand: r.scope.Demand}
 	if p.Packages, err = parsed(r.scope.Packages, trust.ParsePattern); err != nil {
 		return p, fmt.Errorf("publisher %d: %w", p.ID, err)
 	}
@@ -86,7 +89,7 @@ func spelled[T fmt.Stringer](values []T) []string {
 }
 
 func scopeText(s trust.Scope) string {
-	return text(scopeJSON{Right: s.Right, Packages: spelled(s.Packages), Subdirs: spelled(s.Subdirs), NewNames: s.NewNames, PerRun: s.PerRun})
+	return text(scopeJSON{Right: s.Right, Packages: spelled(s.Packages), Subdirs: spelled(s.Subdirs), NewNames: s.NewNames, PerRun: s.PerRun, Demand: s.Demand})
 }
 
 // Candidates implements trust.Store.

@@ -43,7 +43,7 @@ func (db *DB) grants(ctx context.Context, tx *sql.Tx, tokenID int64) ([]trust.Gr
 		}
 		end, _ := p.End(db.now())
 		g.PublisherID, g.ChannelID, g.Channel = p.ID, p.ChannelID, p.Channel
-		g.Right, g.Subdirs, g.NewNames, g.PerRun = p.Right, p.Subdirs, p.NewNames, p.PerRun
+		g.Right, g.Subdirs, g.NewNames, g.PerRun, g.Demand = p.Right, p.Subdirs, p.NewNames, p.PerRun, p.Demand
 		g.Gone = row.removed.Valid || p.Version != g.PublisherVersion || end != ""
 		g.Packages, err = parsed(names, conda.ParsePattern)
 		return err

@@ -6,11 +6,10 @@ import (
 	"slices"
 	"time"
 
-	"sluice/internal/access"
 	"sluice/internal/attest"
 	"sluice/internal/attest/fulcio"
 	"sluice/internal/attest/policy"
-	"sluice/internal/channel"
+	"sluice/internal/conda"
 	"sluice/internal/fault"
 )
 
@@ -18,15 +17,19 @@ import (
 type Attestation struct {
 	// Bundle is as attest.ReadBundles gave it.
 	Bundle []byte
-	attest.Verdict
-	// Fit says why the signer may sign.
-	Fit policy.Fit
+	// Signature is what was found out: the verdict, and why the signer may sign.
+	policy.Signature
+
+	// notRun and notPublisher say why the signer is not the run that uploads, and none that a trusted publisher lets in,
+	// for whoever wants one.
+	notRun, notPublisher error
 }
 
 // Signers says who may sign.
 type Signers interface {
-	// ByPublisher refuses, with fault.SignerMismatch, a signer that no live publisher of the channel lets publish the package.
-	ByPublisher(ctx context.Context, channelID int64, s fulcio.Signer, name string) error
+	// ByPublisher refuses, with fault.SignerMismatch, a signer that no live publisher of the channel lets publish the
+	// package in the subdir.
+	ByPublisher(ctx context.Context, channelID int64, s fulcio.Signer, name string, d conda.Subdir) error
 }
 
 const (
@@ -44,43 +47,85 @@ func (r *Received) Attest(part []byte) (err error) {
 	return err
 }
 
-// attested checks the attestations of the body. One that is refused refuses the upload: to drop it would be to strip it.
-func (r *Received) attested(ctx context.Context, ch channel.Channel, right access.Right, name string) (out []Attestation, err error) {
+// attest adds the attestations of the body to the commit, and holds it to what the channel demands.
+func (r *Received) attest(ctx context.Context, c *Commit) error {
+	if len(r.bundles) > 0 {
+		if c.Channel.Attestations.Mode == policy.Off {
+			return c.takesNone()
+		}
+		var err error
+		if c.Attestations, err = r.attested(ctx, *c); err != nil {
+			return err
+		}
+		c.Record.AttestationsSHA256 = sidecarOf(c.Attestations)
+	}
+	err := c.Hold(c.Channel.Attestations)
+	if r.bare && fault.Is(err, fault.AttestationRequired) {
+		return fault.Wrap(err, fault.AttestationRequired, "Channel %s takes %s only with an attestation, and a raw body has no room for one: send a multipart form with the parts file and attestation, or use a client that has --generate-attestation.",
+			c.Channel.Name, c.Record.Name)
+	}
+	return err
+}
+
+// attested checks the attestations of the body, and finds out who signed them. What the channel demands is Commit.Hold's to ask.
+// One that is refused refuses the upload: to drop it would be to strip it.
+func (r *Received) attested(ctx context.Context, c Commit) (out []Attestation, err error) {
+	p := c.Channel.Attestations
+	checker := r.uploads.Attest.Only(p.Instances...)
+	check := checker.Check
+	if p.OtherStatements {
+		check = checker.CheckAny
+	}
 	for _, b := range r.bundles {
-		v, err := r.uploads.Attest.Check(b, attest.Subject{File: r.file.String(), SHA256: r.sha256})
+		v, err := check(b, attest.Subject{File: r.file.String(), SHA256: r.sha256})
 		if err != nil {
 			return nil, err
 		}
-		if v.Target != (attest.Target{}) {
-			if err := v.Target.For(r.uploads.URL + "/" + ch.Name.String()); err != nil {
-				return nil, err
-			}
-		}
-		fit, err := r.uploads.signedBy(ctx, ch, right, v, name)
-		if err != nil {
+		if err := signedInTime(v, r.uploads.Now(), c.Right.Publish != nil); err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(out, func(a Attestation) bool { return a.Key == v.Key }) {
-			out = append(out, Attestation{Bundle: b, Verdict: v, Fit: fit})
+		a := Attestation{Bundle: b, Signature: policy.Signature{Verdict: v}}
+		if err := r.uploads.fit(ctx, c, &a); err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(out, func(b Attestation) bool { return b.Key == a.Key }) {
+			out = append(out, a)
 		}
 	}
 	return out, nil
 }
 
-// signedBy says why the signer may sign: a CI run signs for itself, and what a person uploads was signed by a run of the
-// channel's publishers.
-func (u *Uploads) signedBy(ctx context.Context, ch channel.Channel, right access.Right, v attest.Verdict, name string) (policy.Fit, error) {
-	now := u.Now()
+// signedInTime refuses signatures of times to come, and old ones where a run uploads what it has just built. Statements of
+// other kinds than CEP 27's may be older: others make them.
+func signedInTime(v attest.Verdict, now time.Time, byRun bool) error {
 	if v.SignedAt().After(now.Add(clockSkew)) {
-		return "", fault.New(fault.TimeUnproven, "The attestation says that it was signed at %s, which is still to come: this server's clock, or theirs, is wrong.", v.SignedAt().Format(time.RFC3339))
+		return fault.New(fault.TimeUnproven, "The attestation says that it was signed at %s, which is still to come: this server's clock, or theirs, is wrong.", v.SignedAt().Format(time.RFC3339))
 	}
-	if right.Publish == nil {
-		return policy.ByPublisher, u.Signers.ByPublisher(ctx, ch.ID, v.Signer, name)
+	if byRun && v.Publishes() && now.Sub(v.SignedAt()) > oldest {
+		return fault.New(fault.TimeUnproven, "The attestation was signed at %s, more than a day ago, and a run attests what it has just built.", v.SignedAt().Format(time.RFC3339))
 	}
-	if now.Sub(v.SignedAt()) > oldest {
-		return "", fault.New(fault.TimeUnproven, "The attestation was signed at %s, more than a day ago, and a run attests what it has just built.", v.SignedAt().Format(time.RFC3339))
+	return nil
+}
+
+// fit finds out why the signer may sign: as the run that uploads, as one that a publisher of the channel lets in, or as
+// neither.
+func (u *Uploads) fit(ctx context.Context, c Commit, a *Attestation) error {
+	if c.Right.Publish != nil {
+		if a.notRun = c.Right.Publish.SignedBy(a.Signer); a.notRun == nil {
+			a.Fit = policy.ByRun
+			return nil
+		}
 	}
-	return policy.ByRun, right.Publish.SignedBy(v.Signer)
+	a.notPublisher = u.Signers.ByPublisher(ctx, c.Channel.ID, a.Signer, c.Record.Name, c.Record.Subdir)
+	switch {
+	case a.notPublisher == nil:
+		a.Fit = policy.ByPublisher
+	case fault.Is(a.notPublisher, fault.SignerMismatch):
+		a.Fit = policy.ByOther
+	default:
+		return a.notPublisher
+	}
+	return nil
 }
 
 // sidecarOf is the digest of the file of new attestations; zero for none.

@@ -15,6 +15,8 @@ import (
 // Commit is everything that one upload writes together.
 type Commit struct {
 	Channel channel.Channel
+	// Address is the channel's public one, for which attestations are made.
+	Address string
 	// Labels are where the artifact is listed; none: it is held, and no reader sees it.
 	Labels []conda.Label
 	File   conda.Filename
@@ -91,7 +93,8 @@ type Store interface {
 	// tells of each what became of it, in order. One that is refused harms no other. The error is for what befell all of
 	// them: then nothing was written, or it is not known.
 	//
-	// It checks once more, with everything else locked out, that each right is still alive: fault.Revoked. Other
+	// It checks once more, with everything else locked out, that each right is still alive (fault.Revoked), and holds each to
+	// what the channel demands of attestations at that moment (Commit.Hold, fault.AttestationRegressed). Other
 	// refusals: fault.Exists for other bytes (or another right) under the same name, fault.TwinDiffers,
 	// fault.NewNameNotAllowed and fault.RunLimit where no grant lets the run do more, fault.V3NotAllowed.
 	Publish(ctx context.Context, all []Commit) ([]Result, error)

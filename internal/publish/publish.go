@@ -64,6 +64,8 @@ type Announced struct {
 	SHA256 *[32]byte
 	// Force asks to replace an artifact that exists.
 	Force bool
+	// Bare says that the body is the file alone, with no room for attestations.
+	Bare bool
 }
 
 // Received is a body that lies in the staging area, whole and hashed, seen by nobody. Its holder calls
@@ -76,6 +78,7 @@ type Received struct {
 	md5     [16]byte
 	size    int64
 	force   bool
+	bare    bool
 	// bundles are its attestations, not looked at so far.
 	bundles [][]byte
 }
@@ -88,7 +91,7 @@ func (u *Uploads) Receive(ctx context.Context, a Announced, body io.Reader) (*Re
 	if err != nil {
 		return nil, err
 	}
-	r := &Received{uploads: u, file: a.File, staged: staged, force: a.Force}
+	r := &Received{uploads: u, file: a.File, staged: staged, force: a.Force, bare: a.Bare}
 	if err := r.fill(body, a.SHA256); err != nil {
 		return nil, errors.Join(err, staged.Discard())
 	}
@@ -154,12 +157,10 @@ func (r *Received) Publish(ctx context.Context, ch channel.Channel, right access
 	if err != nil {
 		return Outcome{}, err
 	}
-	attestations, err := r.attested(ctx, ch, right, pkg.Record.Name)
-	if err != nil {
+	c := r.describe(ctx, ch, right, grants, pkg)
+	if err := r.attest(ctx, &c); err != nil {
 		return Outcome{}, err
 	}
-	c := r.describe(ctx, ch, right, grants, pkg)
-	c.Attestations, c.Record.AttestationsSHA256 = attestations, sidecarOf(attestations)
 	if err := CheckRevision(c); err != nil {
 		return Outcome{}, err
 	}
@@ -222,7 +223,7 @@ func (r *Received) describe(ctx context.Context, ch channel.Channel, right acces
 	rec := pkg.Record
 	rec.MD5, rec.SHA256, rec.Size = r.md5, r.sha256, r.size
 	return Commit{
-		Channel: ch, Labels: []conda.Label{conda.MainLabel()}, File: r.file, Record: rec, RunExports: pkg.RunExports, Traits: pkg.Traits,
+		Channel: ch, Address: r.uploads.URL + "/" + ch.Name.String(), Labels: []conda.Label{conda.MainLabel()}, File: r.file, Record: rec, RunExports: pkg.RunExports, Traits: pkg.Traits,
 		RawIndex: pkg.RawIndex, About: pkg.About, V3: rec.NeedsV3() || pkg.SchemaVersion >= v3, Right: right, Grants: grants, Force: r.force,
 		Event: audit.Event{
 			Kind: audit.Uploaded, ChannelID: ch.ID, Channel: ch.Name.String(), Subject: rec.Subdir.String() + "/" + r.file.String(),

@@ -38,7 +38,7 @@ func (x *Exchange) match(ctx context.Context, a *attempt) ([]Grant, error) {
 	for _, c := range x.bounded(ctx, a, cs) {
 		if c.granted() {
 			grants = append(grants, Grant{PublisherID: c.ID, PublisherVersion: c.Version, ChannelID: c.ChannelID, Channel: c.Channel,
-				Packages: c.names, Right: c.Right, Subdirs: c.Subdirs, NewNames: c.NewNames, PerRun: c.PerRun})
+				Packages: c.names, Right: c.Right, Subdirs: c.Subdirs, NewNames: c.NewNames, PerRun: c.PerRun, Demand: c.Demand})
 		}
 	}
 	if len(grants) == 0 {

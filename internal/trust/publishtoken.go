@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/token"
@@ -28,6 +29,8 @@ type Grant struct {
 	// NewNames lets it create names, PerRun bounds what its run publishes by all its tokens.
 	NewNames bool
 	PerRun   Limits
+	// Demand is what its uploads must bring of attestations, beyond what the channel demands.
+	Demand policy.Demand
 	// Gone says that the publisher was changed or removed, is switched off or past its end, or that its channel was
 	// removed, since the mint.
 	Gone bool

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
 )
@@ -32,6 +33,8 @@ type Scope struct {
 	NewNames bool
 	// PerRun bounds what one run may do.
 	PerRun Limits
+	// Demand is what its uploads must bring of attestations, beyond what the channel demands.
+	Demand policy.Demand
 }
 
 // Limits bound what one run publishes by one publisher, all of its attempts, jobs and tokens together. They stop

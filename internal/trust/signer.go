@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"sluice/internal/attest/fulcio"
+	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/trust/provider"
 )
@@ -36,8 +37,9 @@ func certified(kind string, s fulcio.Signer) (Provenance, bool) {
 	return c.Certified(s)
 }
 
-// ByPublisher refuses a signer that no live publisher of the channel lets publish packages of that name: fault.SignerMismatch.
-func (s *Publishers) ByPublisher(ctx context.Context, channelID int64, signer fulcio.Signer, name string) error {
+// ByPublisher refuses a signer that no live publisher of the channel lets publish packages of that name in the subdir:
+// fault.SignerMismatch.
+func (s *Publishers) ByPublisher(ctx context.Context, channelID int64, signer fulcio.Signer, name string, subdir conda.Subdir) error {
 	all, err := s.Store.Publishers(ctx, channelID)
 	if err != nil {
 		return err
@@ -51,10 +53,11 @@ func (s *Publishers) ByPublisher(ctx context.Context, channelID int64, signer fu
 		if code, _ := pub.End(s.Now()); code != "" || !provider.Match(p, pub.Rule, run).Granted() {
 			continue
 		}
-		if names, ok := pub.namesFor(run.Name()); ok && allows(names, name) {
+		names, ok := pub.namesFor(run.Name())
+		if ok && (Grant{Right: Publish, Packages: names, Subdirs: pub.Subdirs}).Allows(name, subdir) {
 			return nil
 		}
 	}
-	return fault.New(fault.SignerMismatch, "The attestation was signed by %s, and no trusted publisher of the channel lets that publish %s: have an owner add it, or upload without the attestation.",
-		cut(signer.Identity, 150), name)
+	return fault.New(fault.SignerMismatch, "The attestation was signed by %s, and no trusted publisher of the channel lets that publish %s/%s: have an owner add it, or upload without the attestation.",
+		cut(signer.Identity, 150), subdir, name)
 }

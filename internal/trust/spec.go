@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/trust/provider"
@@ -42,6 +43,8 @@ type PublisherSpec struct {
 	Subdirs []string
 	// NewNames lets runs create package names; nil means that they may.
 	NewNames *bool
+	// Demand is what they must bring of attestations, beyond what the channel demands.
+	Demand policy.Demand
 	// PerRun bounds one run; 0 means DefaultLimits, field by field.
 	PerRun Limits
 	// ExpiresAt is the publisher's end; zero: none.
@@ -109,7 +112,7 @@ func configured(issuers []Issuer) string {
 
 func readScope(spec PublisherSpec) (Scope, []provider.Problem) {
 	var problems []provider.Problem
-	s := Scope{Right: Right(strings.TrimSpace(spec.Right)), NewNames: spec.NewNames == nil || *spec.NewNames}
+	s := Scope{Right: Right(strings.TrimSpace(spec.Right)), NewNames: spec.NewNames == nil || *spec.NewNames, Demand: spec.Demand}
 	if s.Right == "" {
 		s.Right = Publish
 	}

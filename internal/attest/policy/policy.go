@@ -168,6 +168,41 @@ func (p Policy) Needs(name string) bool {
 	}
 }
 
+// Demand is what a trusted publisher demands of what its runs upload, beyond its channel. The zero value is nothing more.
+type Demand struct {
+	// Attestations is Required, or empty: as the channel has it.
+	Attestations Mode `json:"attestations,omitempty"`
+	// Signer is SignedByRun or SignedByPublisher, or empty: as the channel has it. It cannot widen what the channel says.
+	Signer Signers `json:"signer,omitempty"`
+}
+
+// IsZero reports whether nothing more is demanded.
+func (d Demand) IsZero() bool { return d == Demand{} }
+
+// And is the policy with what a publisher demands beside: narrower, or the same. A channel that takes no attestations
+// stays so.
+func (p Policy) And(d Demand) Policy {
+	if d.Attestations == Required && p.Mode != Off {
+		p.Mode = Required
+	}
+	if d.Signer == SignedByRun || d.Signer == SignedByPublisher && p.Signer == SignedByAnybody {
+		p.Signer = d.Signer
+	}
+	return p
+}
+
+// Lets reports whether a signer of that fit may sign what a CI run uploads, or else what comes with an API token.
+func (p Policy) Lets(f Fit, byRun bool) bool {
+	switch f {
+	case ByRun:
+		return true
+	case ByPublisher:
+		return !byRun || p.Signer != SignedByRun
+	default:
+		return p.Signer == SignedByAnybody
+	}
+}
+
 // Signature is what is known of one attestation of a file.
 type Signature struct {
 	attest.Verdict

@@ -30,6 +30,7 @@ func receive(r *http.Request, body io.Reader, u *publish.Uploads) (*publish.Rece
 		if err != nil {
 			return nil, err
 		}
+		a.Bare = true
 		return u.Receive(r.Context(), a, body)
 	}
 	if params["boundary"] == "" {
