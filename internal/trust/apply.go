@@ -145,7 +145,7 @@ func sameFile(p, q Publisher) bool {
 // sameTerms reports whether nothing that an owner sets differs. Ids that a list does not name stay what they are.
 func (p Publisher) sameTerms(q Publisher) bool {
 	ids := (p.OwnerID == "" || p.OwnerID == q.OwnerID) && (p.RepositoryID == "" || p.RepositoryID == q.RepositoryID)
-	return ids && p.SameRule(q) && p.NewNames == q.NewNames && p.PerRun == q.PerRun && p.ExpiresAt.Equal(q.ExpiresAt) && p.IdleDays == q.IdleDays &&
+	return ids && p.SameRule(q) && p.NewNames == q.NewNames && p.PerRun == q.PerRun && p.Demand == q.Demand && p.ExpiresAt.Equal(q.ExpiresAt) && p.IdleDays == q.IdleDays &&
 		slices.Equal(p.Packages, q.Packages) && slices.Equal(p.Subdirs, q.Subdirs)
 }
 

@@ -63,6 +63,8 @@ func terms(p Publisher) []term {
 		{"files_per_run", strconv.FormatInt(p.PerRun.Files, 10)},
 		{"bytes_per_run", strconv.FormatInt(p.PerRun.Bytes, 10)},
 		{"new_names_per_run", strconv.FormatInt(p.PerRun.Names, 10)},
+		{"attestations", string(p.Demand.Attestations)},
+		{"signer", string(p.Demand.Signer)},
 		{"expires_at", instant(p.ExpiresAt)},
 		{"idle_days", strconv.Itoa(p.IdleDays)},
 	}

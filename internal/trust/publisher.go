@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/trust/provider"
@@ -171,6 +172,9 @@ func (p Publisher) Phrases() []Phrase {
 	}
 	if !p.NewNames {
 		say(", ", "no new names")
+	}
+	if p.Demand.Attestations == policy.Required {
+		say(", and must bring ", "an attestation")
 	}
 	return out
 }
