@@ -63,7 +63,7 @@ func (a *Access) Readable(ctx context.Context, p Principal, from Lister) ([]chan
 type Right struct {
 	// Publish is the publish token; nil for accounts.
 	Publish *trust.PublishToken
-	// User is the account that uploads, APIToken what it came with; nil for CI runs.
+	// User is the account that uploads, nil for CI runs; APIToken what it came with, nil for a session.
 	User     *account.User
 	APIToken *account.APIToken
 
@@ -99,6 +99,23 @@ func (a *Access) MayUpload(ctx context.Context, p Principal, ch channel.Channel)
 	case p.APIToken == nil:
 		return Right{}, fault.New(fault.NotPermitted, "A browser session cannot upload: use an API token with the scope upload.")
 	}
+	return a.accountMayUpload(ctx, p, ch)
+}
+
+// MayAttest decides whether p may add attestations to artifacts of ch: who may upload them may, by a session as well. A private
+// channel is not there for those who are not known, or by a publish token for others.
+func (a *Access) MayAttest(ctx context.Context, p Principal, ch channel.Channel) (Right, error) {
+	if p.User != nil {
+		return a.accountMayUpload(ctx, p, ch)
+	}
+	right, err := a.MayUpload(ctx, p, ch)
+	if err != nil && ch.Visibility == channel.Private && (p.Publish == nil || p.Publish.Covers(ch.ID, trust.Read) != nil) {
+		return Right{}, NoChannel(ch.Name.String())
+	}
+	return right, err
+}
+
+func (a *Access) accountMayUpload(ctx context.Context, p Principal, ch channel.Channel) (Right, error) {
 	if err := a.member(ctx, p, ch, channel.Maintainer, account.Upload, "upload to"); err != nil {
 		return Right{}, err
 	}

@@ -18,6 +18,8 @@ const (
 	TokenRevoked  Kind = "publish_token.revoked"
 	Uploaded      Kind = "artifact.uploaded"
 	UploadRefused Kind = "artifact.refused"
+	// Attested: attestations were added to an artifact that was there.
+	Attested Kind = "artifact.attested"
 	// What owners and maintainers do with artifacts that are there. One event may be about many.
 	Yanked   Kind = "artifact.yanked"
 	Unyanked Kind = "artifact.unyanked"

@@ -111,7 +111,7 @@ func (b *batch) replace(ctx context.Context, c publish.Commit, old there) (publi
 	if err := replaceArtifact(ctx, b.tx, old.id, c, uploadedAt(c, now)); err != nil {
 		return publish.Outcome{}, err
 	}
-	if _, err := b.db.attest(ctx, b.tx, old.id, c.Record.SHA256, c.Attestations, now); err != nil {
+	if _, _, err := b.db.attest(ctx, b.tx, old.id, c.Record.SHA256, c.Attestations, now); err != nil {
 		return publish.Outcome{}, err
 	}
 	// Where the old bytes are taken out, the new ones were never listed: they must not come back with the old time.

@@ -40,35 +40,40 @@ func attestationsOf(ctx context.Context, q queryer, id int64, sum [32]byte, upTo
 	return out, nil
 }
 
-// attest adds attestations to those that an artifact has for these bytes, but for those that are there, and returns
-// how many came. It refuses more than an artifact may have before it writes anything.
-func (db *DB) attest(ctx context.Context, tx *sql.Tx, id int64, sum [32]byte, list []publish.Attestation, at time.Time) (added int, err error) {
+// attest adds attestations to those that an artifact has for these bytes, but for those that are there. It returns the
+// ordinals of all in list, and those that came. It refuses more than an artifact may have before it writes anything.
+func (db *DB) attest(ctx context.Context, tx *sql.Tx, id int64, sum [32]byte, list []publish.Attestation, at time.Time) (ordinals []int, added []publish.Attestation, err error) {
 	if len(list) == 0 {
-		return 0, nil
+		return nil, nil, nil
 	}
 	have, err := attestationsOf(ctx, tx, id, sum, attest.MaxSidecar)
 	if err != nil {
-		return 0, err
+		return nil, nil, err
 	}
-	list = slices.DeleteFunc(slices.Clone(list), func(a publish.Attestation) bool {
-		return slices.ContainsFunc(have, func(h attested) bool { return h.key == a.Key })
-	})
-	if len(list) == 0 {
-		return 0, nil
+	for _, a := range list {
+		i := slices.IndexFunc(have, func(h attested) bool { return h.key == a.Key })
+		if i < 0 {
+			added = append(added, a)
+			i = len(have) + len(added) - 1
+		}
+		ordinals = append(ordinals, i+1)
 	}
-	var sidecar [32]byte
+	if len(added) == 0 {
+		return ordinals, nil, nil
+	}
 	size := 0
 	for _, h := range have {
 		size += len(h.bundle)
 	}
-	for _, a := range list {
+	for _, a := range added {
 		size += len(a.Bundle)
 	}
-	if len(have)+len(list) > attest.MaxSidecar || size > attest.MaxPart {
-		return 0, fault.New(fault.TooManyBundles, "A file may have %d attestations of %d bytes together; this would make it %d of %d.", attest.MaxSidecar, attest.MaxPart, len(have)+len(list), size)
+	if n := len(have) + len(added); n > attest.MaxSidecar || size > attest.MaxPart {
+		return nil, nil, fault.New(fault.TooManyBundles, "A file may have %d attestations of %d bytes together; this would make it %d of %d.", attest.MaxSidecar, attest.MaxPart, n, size)
 	}
+	var sidecar [32]byte
 	bundles := bundlesOf(have)
-	for _, a := range list {
+	for _, a := range added {
 		bundles = append(bundles, a.Bundle)
 		body := attest.Sidecar(bundles)
 		sidecar = sha256.Sum256(body)
@@ -76,32 +81,70 @@ func (db *DB) attest(ctx context.Context, tx *sql.Tx, id int64, sum [32]byte, li
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 			id, sum[:], len(bundles), a.Key.Certificate[:], a.Key.Signature[:], a.Bundle, text(a.Verdict), string(a.Fit), micros(at), sidecar[:], len(body))
 		if err != nil {
-			return 0, fmt.Errorf("add attestation: %w", err)
+			return nil, nil, fmt.Errorf("add attestation: %w", err)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE artifact SET sidecar_sha256 = $2 WHERE id = $1`, id, sidecar[:]); err != nil {
-		return 0, fmt.Errorf("attest artifact: %w", err)
+		return nil, nil, fmt.Errorf("attest artifact: %w", err)
 	}
-	return len(list), nil
+	return ordinals, added, nil
 }
 
-// attestLater adds attestations to an artifact that is there, and has every label that lists it say so. It reports whether
-// there was anything new.
-func (b *batch) attestLater(ctx context.Context, c publish.Commit, id int64) (bool, error) {
-	if len(c.Attestations) == 0 {
-		return false, nil
+// Subject implements publish.Store.
+func (db *DB) Subject(ctx context.Context, channelID int64, d conda.Subdir, f conda.Filename) (name string, sum [32]byte, err error) {
+	var digest []byte
+	err = db.reader.QueryRowContext(ctx, `SELECT name, sha256 FROM artifact WHERE channel_id = $1 AND subdir = $2 AND filename = $3 AND deleted_us IS NULL`,
+		channelID, d.String(), f.String()).Scan(&name, &digest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", sum, fault.New(fault.NotFound, "There is no %s/%s in this channel.", d, f)
+	} else if err != nil {
+		return "", sum, fmt.Errorf("look for %s: %w", f, err)
 	}
-	added, err := b.db.attest(ctx, b.tx, id, c.Record.SHA256, c.Attestations, b.now())
-	if err != nil || added == 0 {
-		return false, err
+	return name, [32]byte(digest), nil
+}
+
+// later adds attestations to an artifact that has to be there with the bytes that they were checked for.
+func (b *batch) later(ctx context.Context, c publish.Commit) (publish.Outcome, error) {
+	var id int64
+	var at time.Time
+	err := b.tx.QueryRowContext(ctx, `SELECT id, created_us FROM artifact WHERE channel_id = $1 AND subdir = $2 AND filename = $3 AND sha256 = $4 AND deleted_us IS NULL`,
+		c.Channel.ID, c.Record.Subdir.String(), c.File.String(), c.Record.SHA256[:]).Scan(&id, when{&at})
+	if errors.Is(err, sql.ErrNoRows) {
+		return publish.Outcome{}, fault.New(fault.NotFound, "%s/%s was deleted or replaced while its attestations were checked; nothing was stored.", c.Record.Subdir, c.File)
+	} else if err != nil {
+		return publish.Outcome{}, fmt.Errorf("look for %s: %w", c.File, err)
 	}
+	return b.attestLater(ctx, c, id, at)
+}
+
+// attestLater adds attestations to an artifact that is there since at, and has every label that lists it say so.
+func (b *batch) attestLater(ctx context.Context, c publish.Commit, id int64, at time.Time) (publish.Outcome, error) {
+	out := publish.Outcome{Already: true, IndexedAt: at}
+	ordinals, added, err := b.db.attest(ctx, b.tx, id, c.Record.SHA256, c.Attestations, b.now())
+	if err != nil || len(added) == 0 {
+		out.Ordinals = ordinals
+		return out, err
+	}
+	out.Ordinals, out.Added = ordinals, len(added)
+	if err := b.encodeAgain(ctx, id); err != nil {
+		return publish.Outcome{}, err
+	}
+	if c.Event.Kind != "" {
+		c.Event = publish.Attesting(c.Event, added)
+	}
+	b.events = append(b.events, c)
+	return out, nil
+}
+
+// encodeAgain makes the records of an artifact anew, in every label that lists it. The times of its listing stay.
+func (b *batch) encodeAgain(ctx context.Context, id int64) error {
 	e, err := b.db.entryOf(ctx, b.tx, id)
 	if err != nil {
-		return false, err
+		return err
 	}
 	where, err := listings(ctx, b.tx, id)
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, l := range where {
 		if l.takenOut {
@@ -109,13 +152,13 @@ func (b *batch) attestLater(ctx context.Context, c publish.Commit, id int64) (bo
 		}
 		p, err := b.place(ctx, l.label, b.subdir)
 		if err != nil {
-			return false, err
+			return err
 		}
 		if err := p.list(ctx, e, l.indexedAt, l.shown); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // Sidecar is the file of an artifact's attestations (CEP 50).

@@ -2,6 +2,7 @@ package db
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -112,16 +113,15 @@ func (b *batch) one(ctx context.Context, c publish.Commit) (publish.Outcome, err
 	if err := c.Hold(b.policy); err != nil {
 		return publish.Outcome{}, err
 	}
+	if c.Later {
+		return b.later(ctx, c)
+	}
 	there, err := b.present(ctx, c)
 	if err != nil {
 		return publish.Outcome{}, err
 	}
 	if there.same {
-		added, err := b.attestLater(ctx, c, there.id)
-		if added {
-			b.events = append(b.events, c)
-		}
-		return publish.Outcome{Already: true, IndexedAt: there.at}, err
+		return b.attestLater(ctx, c, there.id, there.at)
 	}
 	if err := checkTwin(ctx, b.tx, c); err != nil {
 		return publish.Outcome{}, err
@@ -145,7 +145,7 @@ func (b *batch) insert(ctx context.Context, c publish.Commit) (publish.Outcome, 
 	if err != nil {
 		return publish.Outcome{}, err
 	}
-	if _, err := b.db.attest(ctx, b.tx, id, c.Record.SHA256, c.Attestations, now); err != nil {
+	if _, _, err := b.db.attest(ctx, b.tx, id, c.Record.SHA256, c.Attestations, now); err != nil {
 		return publish.Outcome{}, err
 	}
 	if err := b.show(ctx, c, id); err != nil {
@@ -207,7 +207,7 @@ func (b *batch) end(ctx context.Context, out []publish.Result) error {
 		return err
 	}
 	for i := range out {
-		if out[i].Err == nil && !out[i].Already {
+		if out[i].Err == nil && (!out[i].Already || out[i].Added > 0) {
 			out[i].Generation = main.gen.Number
 		}
 	}
@@ -226,7 +226,7 @@ func (b *batch) report(ctx context.Context, c publish.Commit, main *change) erro
 		return nil
 	}
 	e.At = main.gen.CommittedAt
-	e.Actor, e.Sentence = c.Right.Actor(), "uploaded "+e.Subject
+	e.Actor, e.Sentence = c.Right.Actor(), cmp.Or(e.Sentence, "uploaded "+e.Subject)
 	if e.Facts = maps.Clone(e.Facts); e.Facts[attestedBefore] != "" {
 		e.Sentence += ": not attested, earlier files of " + c.Record.Name + " are"
 	}
@@ -251,15 +251,9 @@ func (db *DB) stillMay(ctx context.Context, tx *sql.Tx, c *publish.Commit) error
 }
 
 func (db *DB) accountStillMay(ctx context.Context, tx *sql.Tx, c publish.Commit) error {
-	var revoked, disabled sql.Null[int64]
-	var admin bool
-	err := tx.QueryRowContext(ctx, `SELECT t.revoked_us, a.disabled_us, a.admin FROM api_token t JOIN account a ON a.id = t.account_id WHERE t.id = $1`+db.forShare,
-		c.Right.APIToken.ID).Scan(&revoked, &disabled, &admin)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("check API token: %w", err)
-	}
-	if err != nil || revoked.Valid || disabled.Valid {
-		return fault.New(fault.Revoked, "This API token was revoked while %s was being uploaded; nothing was stored.", c.File)
+	admin, err := db.stillCalls(ctx, tx, c)
+	if err != nil {
+		return err
 	}
 	var closed bool
 	if err := tx.QueryRowContext(ctx, `SELECT publisher_only FROM channel WHERE id = $1`+db.forShare, c.Channel.ID).Scan(&closed); err != nil {
@@ -279,6 +273,24 @@ func (db *DB) accountStillMay(ctx context.Context, tx *sql.Tx, c publish.Commit)
 		return fault.New(fault.Revoked, "%s stopped being a maintainer of channel %s while %s was being uploaded; nothing was stored.", c.Right.User.Name, c.Channel.Name, c.File)
 	}
 	return nil
+}
+
+// stillCalls checks that the account stands, and the token that it came with, and reports whether it is an administrator.
+func (db *DB) stillCalls(ctx context.Context, tx *sql.Tx, c publish.Commit) (admin bool, err error) {
+	var revoked, disabled sql.Null[int64]
+	if c.Right.APIToken == nil { // a session
+		err = tx.QueryRowContext(ctx, `SELECT disabled_us, admin FROM account WHERE id = $1`+db.forShare, c.Right.User.ID).Scan(&disabled, &admin)
+	} else {
+		err = tx.QueryRowContext(ctx, `SELECT t.revoked_us, a.disabled_us, a.admin FROM api_token t JOIN account a ON a.id = t.account_id WHERE t.id = $1`+db.forShare,
+			c.Right.APIToken.ID).Scan(&revoked, &disabled, &admin)
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, fmt.Errorf("check who uploads: %w", err)
+	}
+	if err != nil || revoked.Valid || disabled.Valid {
+		return false, fault.New(fault.Revoked, "This API token or account was revoked while %s was being uploaded; nothing was stored.", c.File)
+	}
+	return admin, nil
 }
 
 // there is an artifact that has the name of an upload.

@@ -49,43 +49,45 @@ func (r *Received) Attest(part []byte) (err error) {
 
 // attest adds the attestations of the body to the commit, and holds it to what the channel demands.
 func (r *Received) attest(ctx context.Context, c *Commit) error {
-	if len(r.bundles) > 0 {
-		if c.Channel.Attestations.Mode == policy.Off {
-			return c.takesNone()
-		}
-		var err error
-		if c.Attestations, err = r.attested(ctx, *c); err != nil {
-			return err
-		}
-		c.Record.AttestationsSHA256 = sidecarOf(c.Attestations)
-	}
-	err := c.Hold(c.Channel.Attestations)
+	err := r.uploads.attest(ctx, c, r.bundles)
 	if r.bare && fault.Is(err, fault.AttestationRequired) {
 		return fault.Wrap(err, fault.AttestationRequired, "Channel %s takes %s only with an attestation, and a raw body has no room for one: send a multipart form with the parts file and attestation, or use a client that has --generate-attestation.",
 			c.Channel.Name, c.Record.Name)
 	}
+	c.Record.AttestationsSHA256 = sidecarOf(c.Attestations)
 	return err
 }
 
-// attested checks the attestations of the body, and finds out who signed them. What the channel demands is Commit.Hold's to ask.
-// One that is refused refuses the upload: to drop it would be to strip it.
-func (r *Received) attested(ctx context.Context, c Commit) (out []Attestation, err error) {
+// attest adds attestations to a commit, and holds it to what the channel demands.
+func (u *Uploads) attest(ctx context.Context, c *Commit, bundles [][]byte) (err error) {
+	if len(bundles) > 0 && c.Channel.Attestations.Mode == policy.Off {
+		return c.takesNone()
+	}
+	if c.Attestations, err = u.attested(ctx, *c, bundles); err != nil {
+		return err
+	}
+	return c.Hold(c.Channel.Attestations)
+}
+
+// attested checks attestations of the file of a commit, and finds out who signed them. What the channel demands is
+// Commit.Hold's to ask. One that is refused refuses all: to drop it would be to strip it.
+func (u *Uploads) attested(ctx context.Context, c Commit, bundles [][]byte) (out []Attestation, err error) {
 	p := c.Channel.Attestations
-	checker := r.uploads.Attest.Only(p.Instances...)
+	checker := u.Attest.Only(p.Instances...)
 	check := checker.Check
 	if p.OtherStatements {
 		check = checker.CheckAny
 	}
-	for _, b := range r.bundles {
-		v, err := check(b, attest.Subject{File: r.file.String(), SHA256: r.sha256})
+	for _, b := range bundles {
+		v, err := check(b, attest.Subject{File: c.File.String(), SHA256: c.Record.SHA256})
 		if err != nil {
 			return nil, err
 		}
-		if err := signedInTime(v, r.uploads.Now(), c.Right.Publish != nil); err != nil {
+		if err := signedInTime(v, u.Now(), c.Right.Publish != nil); err != nil {
 			return nil, err
 		}
 		a := Attestation{Bundle: b, Signature: policy.Signature{Verdict: v}}
-		if err := r.uploads.fit(ctx, c, &a); err != nil {
+		if err := u.fit(ctx, c, &a); err != nil {
 			return nil, err
 		}
 		if !slices.ContainsFunc(out, func(b Attestation) bool { return b.Key == a.Key }) {

@@ -32,6 +32,9 @@ type Commit struct {
 	About    artifact.About
 	// Attestations are those that came with it; Record has the digest of their file.
 	Attestations []Attestation
+	// Later says that the artifact is there, and that nothing but Attestations is added to it. Of Record its name, subdir and
+	// SHA-256 are then set alone: those that the attestations were checked for.
+	Later bool
 	// Right is who uploads; Grants the publishers' rules that cover it, of which the store takes the first that still
 	// stands and has room for it; one zero grant for accounts.
 	Right  access.Right
@@ -74,9 +77,13 @@ func (i *Import) Listed(l conda.Label) time.Time {
 type Outcome struct {
 	// Already says that the same bytes were published before by the same right, and nothing changed.
 	Already bool
+	// Ordinals are those of the attestations of the commit among all of an artifact that was there before, in the order of
+	// the commit; Added counts those that are new.
+	Ordinals []int
+	Added    int
 	// IndexedAt is when the artifact was listed.
 	IndexedAt time.Time
-	// Generation is the number of the generation that shows it.
+	// Generation is the number of the generation that shows it; 0 where nothing changed.
 	Generation int64
 }
 
@@ -89,14 +96,18 @@ type Result struct {
 
 // Store writes artifacts. One method is one transaction.
 type Store interface {
-	// Publish makes artifacts of one channel and subdir and all that shows them, one generation for all of them, and
-	// tells of each what became of it, in order. One that is refused harms no other. The error is for what befell all of
-	// them: then nothing was written, or it is not known.
+	// Subject tells the package name and the bytes of an artifact that is there; fault.NotFound where there is none, or it was
+	// deleted.
+	Subject(ctx context.Context, channelID int64, d conda.Subdir, f conda.Filename) (name string, sha256 [32]byte, err error)
+	// Publish makes artifacts of one channel and subdir, or attestations of such that are there, and all that shows them,
+	// one generation for all of them, and tells of each what became of it, in order. One that is refused harms no other. The
+	// error is for what befell all of them: then nothing was written, or it is not known.
 	//
 	// It checks once more, with everything else locked out, that each right is still alive (fault.Revoked), and holds each to
 	// what the channel demands of attestations at that moment (Commit.Hold, fault.AttestationRegressed). Other
 	// refusals: fault.Exists for other bytes (or another right) under the same name, fault.TwinDiffers,
-	// fault.NewNameNotAllowed and fault.RunLimit where no grant lets the run do more, fault.V3NotAllowed.
+	// fault.NewNameNotAllowed and fault.RunLimit where no grant lets the run do more, fault.V3NotAllowed, fault.TooManyBundles,
+	// and fault.NotFound for attestations of what is not there any more.
 	Publish(ctx context.Context, all []Commit) ([]Result, error)
 	// Referenced reports whether any artifact has these bytes.
 	Referenced(ctx context.Context, sha256 [32]byte) (bool, error)

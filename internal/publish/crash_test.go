@@ -8,14 +8,19 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"sluice/internal/access"
 	"sluice/internal/account"
+	"sluice/internal/attest"
+	"sluice/internal/attest/attesttest"
+	"sluice/internal/attest/fulcio"
 	"sluice/internal/audit"
 	"sluice/internal/blob"
 	"sluice/internal/channel"
+	"sluice/internal/check"
 	"sluice/internal/conda"
 	"sluice/internal/conda/artifact"
 	"sluice/internal/conda/build"
@@ -118,14 +123,74 @@ func TestCrashBetweenTheSteps(t *testing.T) {
 	}
 }
 
-// upload goes through one upload and takes pictures of it; code is how it is refused.
-func (s *site) upload(t *testing.T, u *publish.Uploads, ch channel.Channel, right access.Right, body []byte, code fault.Code) {
-	t.Helper()
-	f, err := conda.ParseFilename("tide-1.0-0.conda")
+// Attestations that come later are there, and in the record, or neither, wherever the server ends.
+func TestCrashWhileAttesting(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	right, ch := found(t, s)
+	body, instance := pkg(t, "MIT"), attesttest.New(t)
+	profile, err := attest.NewProfile("ours", instance.Root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := u.Receive(t.Context(), publish.Announced{File: f}, bytes.NewReader(body))
+	uploads := publish.New(publish.Config{
+		Blobs: s.blobs, Store: watchedStore{s.db, t, s}, Log: slog.New(slog.DiscardHandler), Now: time.Now, Limits: artifact.DefaultLimits(), MaxSize: 1 << 20,
+		URL: "https://conda.example.com", Attest: attest.NewChecker(profile), Signers: anybody{},
+	})
+	s.upload(t, uploads, ch, right, body, "")
+	before := len(s.pictures)
+	bundle := instance.Sign(attesttest.Signing{
+		PayloadType: "application/vnd.in-toto+json", Statement: attesttest.Statement(tide, sha256.Sum256(body), "https://conda.example.com/forge"),
+		URIs: []string{attesttest.Job()[9]}, Extensions: attesttest.Job(), At: time.Now(),
+	})
+	if _, err := uploads.AddAttestations(t.Context(), ch, right, conda.Noarch(), tideFile(t), bundle); err != nil {
+		t.Fatal(err)
+	}
+	after := s.pictures[before:]
+	for i, p := range after {
+		again := open(t, p.dir)
+		want := i // of the two the second is taken after the transaction
+		side, err := again.db.Sidecar(t.Context(), mainOf(ch), tideFile(t), nil)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			t.Fatal(err)
+		}
+		if rows := strings.Count(string(side.Body), "mediaType"); rows != want {
+			t.Errorf("%s: %d attestations, want %d", p.step, rows, want)
+		}
+		report, err := check.New(again.db, again.blobs).Channel(t.Context(), ch, check.Options{})
+		if err != nil || report.Differences() != 0 {
+			t.Errorf("%s: the index differs from what is stored: %v, %v", p.step, report, err)
+		}
+	}
+	if len(after) != 2 {
+		t.Errorf("%d pictures, want 2", len(after))
+	}
+}
+
+// anybody lets every run publish everything.
+type anybody struct{}
+
+func (anybody) ByPublisher(context.Context, int64, fulcio.Signer, string) error { return nil }
+
+const tide = "tide-1.0-0.conda"
+
+func tideFile(t *testing.T) conda.Filename {
+	t.Helper()
+	f, err := conda.ParseFilename(tide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func mainOf(ch channel.Channel) index.Place {
+	return index.Place{ChannelID: ch.ID, Label: conda.MainLabel(), Subdir: conda.Noarch()}
+}
+
+// upload goes through one upload and takes pictures of it; code is how it is refused.
+func (s *site) upload(t *testing.T, u *publish.Uploads, ch channel.Channel, right access.Right, body []byte, code fault.Code) {
+	t.Helper()
+	got, err := u.Receive(t.Context(), publish.Announced{File: tideFile(t)}, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +254,7 @@ func (s *site) stored(t *testing.T) (out []string) {
 // listed is how many files the index of the channel lists.
 func (s *site) listed(t *testing.T, ch channel.Channel) int {
 	t.Helper()
-	l, _, err := s.db.Pieces(t.Context(), index.Place{ChannelID: ch.ID, Label: conda.MainLabel(), Subdir: conda.Noarch()}, nil, 0)
+	l, _, err := s.db.Pieces(t.Context(), mainOf(ch), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

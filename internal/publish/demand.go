@@ -54,6 +54,9 @@ func (c *Commit) meets(p policy.Policy, d policy.Demand) error {
 			return err
 		}
 	}
+	if c.Later {
+		return nil // what the file needed it has been held to when it came
+	}
 	if publishes := func(a Attestation) bool { return a.Publishes() }; len(c.Attestations) > 0 && !slices.ContainsFunc(c.Attestations, publishes) {
 		return fault.New(fault.NotStatement, "The upload brings a statement of the type %q alone, and needs one with the predicate type %q beside it, which says that the file is published: upload with --generate-attestation.",
 			fault.OneLine(c.Attestations[0].Predicate, 200), attest.PredicateType)

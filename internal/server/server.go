@@ -116,13 +116,11 @@ func (s *Server) gate() *gate.Gate {
 // themselves: after a 405 a client sends its whole file again. Everything that is nothing else is a file.
 func (s *Server) routes() http.Handler {
 	may := &access.Access{Roles: s.parts.DB, Sessions: s.parts.DB, API: s.parts.DB, Publishes: s.parts.DB, Keys: s.parts.DB, Now: s.parts.Now}
-	up := &upload.Uploads{
-		Exchange: s.exchange, Access: may, Channels: s.parts.DB, Audit: s.parts.DB, Log: s.parts.Log,
-		Publish: publish.New(publish.Config{
-			Blobs: s.parts.Blobs, Store: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now, Limits: artifact.DefaultLimits(),
-			MaxSize: int64(s.parts.Config.UploadMax), URL: s.parts.Config.URL, Attest: s.attest, Signers: s.Publishers,
-		}),
-	}
+	uploads := publish.New(publish.Config{
+		Blobs: s.parts.Blobs, Store: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now, Limits: artifact.DefaultLimits(),
+		MaxSize: int64(s.parts.Config.UploadMax), URL: s.parts.Config.URL, Attest: s.attest, Signers: s.Publishers,
+	})
+	up := &upload.Uploads{Exchange: s.exchange, Access: may, Channels: s.parts.DB, Audit: s.parts.DB, Log: s.parts.Log, Publish: uploads}
 	curator := &curate.Curator{Store: s.parts.DB}
 	pages := web.New(web.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
@@ -131,7 +129,7 @@ func (s *Server) routes() http.Handler {
 	})
 	programs := api.New(api.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
-		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Now: s.parts.Now,
+		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Publish: uploads, Audit: s.parts.DB, Now: s.parts.Now,
 		Checks: s.checks, Curator: curator, DeleteUndo: s.parts.Config.DeleteUndo, Audiences: s.parts.Config.AllAudiences(), Issuers: s.issuers,
 	})
 	std := &oauth.OAuth{URL: s.parts.Config.URL, Exchange: s.exchange, Revocations: revoke.New(s.parts.DB, s.parts.Now)}

@@ -22,6 +22,7 @@ import (
 	"sluice/internal/channel"
 	"sluice/internal/check"
 	"sluice/internal/curate"
+	"sluice/internal/publish"
 	"sluice/internal/server/caller"
 	"sluice/internal/trust"
 )
@@ -45,6 +46,7 @@ type Deps struct {
 	Publishers *trust.Publishers
 	Exchange   Trier
 	Catalog    *catalog.Catalog
+	Publish    *publish.Uploads
 	Curator    *curate.Curator
 	// DeleteUndo is how long what was deleted can be restored.
 	DeleteUndo time.Duration

@@ -87,6 +87,7 @@ func (s *service) attestationRoutes() {
 			bundleType: {Schema: &huma.Schema{Type: huma.TypeObject}},
 		}}},
 	}), s.getAttestation)
+	s.addAttestationsRoute()
 }
 
 func (s *service) getAttestation(ctx context.Context, in *attestationInput) (*attestationOutput, error) {

@@ -82,6 +82,7 @@ func TestDocumentListsEveryRoute(t *testing.T) {
 		"POST /api/v1/channels/{channel}/changes",
 		"POST /api/v1/channels/{channel}/checks",
 		"POST /api/v1/channels/{channel}/exists",
+		"POST /api/v1/channels/{channel}/packages/{subdir}/{filename}/attestations",
 		"POST /api/v1/channels/{channel}/trusted-publishers",
 		"POST /api/v1/channels/{channel}/trusted-publishers/try",
 		"POST /api/v1/tokens",

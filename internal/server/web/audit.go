@@ -28,7 +28,7 @@ type sort struct {
 
 func sorts() []sort {
 	return []sort{
-		{page.Choice{Value: "upload", Label: "Uploads"}, []audit.Kind{audit.Uploaded, audit.UploadRefused}},
+		{page.Choice{Value: "upload", Label: "Uploads"}, []audit.Kind{audit.Uploaded, audit.Attested, audit.UploadRefused}},
 		{page.Choice{Value: "files", Label: "Yanks, deletions, labels"}, []audit.Kind{audit.Yanked, audit.Unyanked, audit.Deleted, audit.Restored, audit.Purged,
 			audit.Listed, audit.TakenOut, audit.Moved, audit.Patched, audit.Imported}},
 		{page.Choice{Value: "token", Label: "Publish tokens"}, []audit.Kind{audit.TokenMinted, audit.MintRefused, audit.TokenRevoked}},
@@ -120,7 +120,7 @@ func (s *site) event(e audit.Event, p place) page.AuditEvent {
 	if run := e.Facts["run_id"]; run != "" && (e.Kind == audit.TokenMinted || e.Kind == audit.Uploaded) && p.head.SeesFiles {
 		out.TakeBack = page.TakeBackPath(p.head.Name, run, e.Facts["repository"])
 	}
-	if e.Kind == audit.Uploaded {
+	if e.Kind == audit.Uploaded || e.Kind == audit.Attested {
 		_, name, _ := strings.Cut(e.Subject, "/")
 		if f, err := conda.ParseFilename(name); err == nil {
 			out.URL, out.URLText = page.VersionPath(p.head.Name, f.Name(), f.Version()), f.Name()+" "+f.Version()
