@@ -19,6 +19,8 @@ import (
 
 type attestationCommand struct {
 	Check attestationCheckCommand `cmd:"" help:"Find out what an attestation proves of a package file on this machine; nobody is asked."`
+	Add   attestationAddCommand   `cmd:"" help:"Add attestations to files of a server that are there."`
+	List  attestationListCommand  `cmd:"" help:"List the attestations of a file of a server."`
 }
 
 type attestationCheckCommand struct {

@@ -96,7 +96,8 @@ func (c *Client) Get(ctx context.Context, path string, out any) error {
 	return c.call(ctx, http.MethodGet, path, nil, out)
 }
 
-// Post sends in, as JSON, and reads the answer into out. Either may be nil: no body, an answer that nobody needs.
+// Post sends in, as JSON, and reads the answer into out. Either may be nil: no body, an answer that nobody needs. A
+// json.RawMessage goes as it is.
 func (c *Client) Post(ctx context.Context, path string, in, out any) error {
 	return c.call(ctx, http.MethodPost, path, in, out)
 }
@@ -150,9 +151,12 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 func (c *Client) request(ctx context.Context, method, path string, in any) (*http.Request, error) {
 	var body io.Reader
 	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return nil, fmt.Errorf("write the request: %w", err)
+		b, raw := in.(json.RawMessage)
+		if !raw {
+			var err error
+			if b, err = json.Marshal(in); err != nil {
+				return nil, fmt.Errorf("write the request: %w", err)
+			}
 		}
 		body = bytes.NewReader(b)
 	}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -51,6 +52,43 @@ func (gitlab) Certified(s fulcio.Signer) (Provenance, bool) {
 	return p, inside && found && gitlabNames(p) && digits(p.JobID) && hexSHA(p.SHA)
 }
 
+// Certified reads what Fulcio writes of jobs of Buildkite. No id is in it: the run can be compared, by its token's issuer, and no
+// rule, for rules decide by ids.
+func (buildkite) Certified(s fulcio.Signer) (Provenance, bool) {
+	p := fromCertificate("buildkite", s)
+	name, ours := strings.CutPrefix(s.Identity, "https://buildkite.com/")
+	p.Repository = name
+	p.Owner, _, _ = strings.Cut(name, "/")
+	run, found := strings.CutPrefix(s.Run, s.Identity+"/builds/")
+	p.RunID, p.JobID, _ = strings.Cut(run, "#")
+	return p, ours && found && buildkiteNames(p) && digits(p.RunID) && uuid(p.JobID)
+}
+
+// Certified reads what Fulcio writes of jobs of CircleCI. The organization is in it only where it has an issuer of its own:
+// without, the run can be compared, and no rule.
+func (circleci) Certified(s fulcio.Signer) (Provenance, bool) {
+	p := fromCertificate("circleci", s)
+	project, ours := strings.CutPrefix(s.Identity, "https://circleci.com/api/v2/projects/")
+	p.RepositoryID, p.Workflow, _ = strings.Cut(project, "/pipeline-definitions/")
+	p.Repository = cmp.Or(s.Repository, p.RepositoryID)
+	p.Owner = p.Repository[:max(strings.LastIndexByte(p.Repository, '/'), 0)]
+	p.OwnerID, _ = strings.CutPrefix(s.Issuer, circleciIssuer+"/org/")
+	if !uuid(p.OwnerID) {
+		p.OwnerID = ""
+	}
+	run, found := strings.CutPrefix(s.Run, "https://app.circleci.com//workflow/") // the authority's template has two slashes
+	p.RunID, p.JobID, _ = strings.Cut(run, "/job/")
+	p.Runner = ""
+	switch s.Runner { // the authority keeps there whether a person began the job with a shell in it
+	case "ssh-rerun":
+		p.Shell = "true"
+	case "", `""`:
+	default:
+		return Provenance{}, false
+	}
+	return p, ours && found && uuid(p.RepositoryID) && uuid(p.Workflow) && uuid(p.RunID) && uuid(p.JobID)
+}
+
 // fromCertificate is what every service's certificates have in the same words.
 func fromCertificate(name string, s fulcio.Signer) Provenance {
 	p := Provenance{
@@ -86,6 +124,16 @@ func SameRun(token, signed Provenance) (differences []fault.Difference) {
 		}
 	}
 	compare("issuer", signed.Issuer, token.Issuer)
+	switch token.Provider {
+	case "buildkite": // whose certificates have no ids; a build's number is the pipeline's own
+		compare("repository", signed.Repository, token.Repository)
+		compare("run_id", signed.RunID, token.RunID)
+		return differences
+	case "circleci":
+		compare("repository_id", signed.RepositoryID, token.RepositoryID)
+		compare("run_id", signed.RunID, token.RunID)
+		return differences
+	}
 	compare("repository_id", signed.RepositoryID, token.RepositoryID)
 	compare("owner_id", signed.OwnerID, token.OwnerID)
 	compare("workflow_ref", signed.WorkflowRef, token.WorkflowRef)
