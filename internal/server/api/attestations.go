@@ -39,6 +39,7 @@ type signerJSON struct {
 // attestationJSON is what was found out of an attestation when it came.
 type attestationJSON struct {
 	Ordinal   int        `json:"ordinal" minimum:"1" example:"1" doc:"Counts those of the file, in the order in which they were added."`
+	Predicate string     `json:"predicate_type" example:"https://schemas.conda.org/attestations-publish-1.schema.json" doc:"The type of what it states; that of CEP 27 says that the file was published."`
 	Signer    signerJSON `json:"signer" doc:"Whom its certificate names."`
 	Fit       string     `json:"fit" enum:"run,publisher" example:"run" doc:"How the signer was found to be one who may sign: the run that uploaded, or a run that a trusted publisher of the channel lets in."`
 	Target    string     `json:"target_channel,omitempty" format:"uri" example:"https://conda.example.org/forge" doc:"The channel that it was made for; absent when it names none: then it could stand in any."`
@@ -56,7 +57,7 @@ type attestationJSON struct {
 func (s *service) attestationsOf(f catalog.File) (out []attestationJSON) {
 	for _, a := range f.Attestations {
 		out = append(out, attestationJSON{
-			Ordinal: a.Ordinal, Signer: signerJSON(a.Signer), Fit: a.Fit, Target: a.Target.URL, SignedAt: a.SignedAt(), LogIndex: a.Log.Index, LogID: a.Log.LogID,
+			Ordinal: a.Ordinal, Predicate: a.Predicate, Signer: signerJSON(a.Signer), Fit: a.Fit, Target: a.Target.URL, SignedAt: a.SignedAt(), LogIndex: a.Log.Index, LogID: a.Log.LogID,
 			Instance: a.Profile, Root: a.Root, Signature: hex.EncodeToString(a.Signature[:]), AddedAt: a.AddedAt,
 			BundleURL: fmt.Sprintf("%s/api/v1/channels/%s/packages/%s/%s/attestations/%d", s.URL, f.Channel, f.Subdir, url.PathEscape(f.Filename.String()), a.Ordinal),
 		})

@@ -163,7 +163,7 @@ func file(f catalog.File, o page.Origin) page.File {
 	}
 	for _, a := range f.Attestations {
 		out.Attestations = append(out.Attestations, page.Attested{
-			Identity: a.Signer.Identity, Issuer: a.Signer.Issuer, Repository: a.Signer.Repository, Commit: a.Signer.Commit, Run: a.Signer.Run,
+			Predicate: a.Predicate, Identity: a.Signer.Identity, Issuer: a.Signer.Issuer, Repository: a.Signer.Repository, Commit: a.Signer.Commit, Run: a.Signer.Run,
 			ByRun: a.Fit == "run", Target: a.Target.URL, SignedAt: a.SignedAt(), Log: a.Log.Index, Instance: a.Profile, Root: a.Root, AddedAt: a.AddedAt,
 		})
 	}

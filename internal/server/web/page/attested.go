@@ -11,6 +11,8 @@ type Attested struct {
 	Identity, Issuer string
 	// Repository, Commit and Run are what it says of the run; empty where it says nothing.
 	Repository, Commit, Run string
+	// Predicate is the type of what was stated.
+	Predicate string
 	// ByRun says that the run that uploaded signed it; else a run of one of the channel's publishers did.
 	ByRun bool
 	// Target is the channel that it was made for; empty: for none in particular.
@@ -28,7 +30,7 @@ const publicInstance = "sigstore"
 // signedBy is what an attestation says, and how it was checked.
 func (a Attested) signedBy() []fact {
 	mono := func(label, text string) fact { return fact{label, []span{{text: show(text), style: mono}}} }
-	list := []fact{mono("Identity", a.Identity), known("Issuer", show(a.Issuer))}
+	list := []fact{a.states(), mono("Identity", a.Identity), known("Issuer", show(a.Issuer))}
 	same := "no: a run of a trusted publisher of this channel"
 	if a.ByRun {
 		same = "yes"
@@ -49,6 +51,22 @@ func (a Attested) signedBy() []fact {
 		list = append(list, fact{"Log entry", []span{a.entry()}})
 	}
 	return append(list, known("Checked", "when it came, "+stamp(a.AddedAt)+", by the instance "+show(a.Instance)+", keys "+show(a.Root[:min(12, len(a.Root))])))
+}
+
+// states is what was signed, in words where the type is known.
+func (a Attested) states() fact {
+	words := map[string]string{
+		"https://schemas.conda.org/attestations-publish-1.schema.json": "this file was published (CEP 27)",
+		"https://slsa.dev/provenance/v1":                               "how this file was built (SLSA provenance v1)",
+		"https://spdx.dev/Document":                                    "what is in this file (SPDX)",
+		"https://cyclonedx.org/bom":                                    "what is in this file (CycloneDX)",
+		"https://in-toto.io/attestation/test-result/v0.1":              "the result of a test (in-toto)",
+		"https://slsa.dev/verification_summary/v1":                     "the result of a check (SLSA VSA)",
+	}[a.Predicate]
+	if words == "" {
+		return fact{"States", []span{{text: show(a.Predicate), style: mono}}}
+	}
+	return known("States", words)
 }
 
 // entry leads to the entry of the log, where everybody can look at it.
