@@ -288,3 +288,18 @@ func TestAppendLengths(t *testing.T) {
 		}
 	}
 }
+
+// A record that tells of attestations is read as it was written, from repodata.json and from a shard.
+func TestAttestedRecordIsReadBack(t *testing.T) {
+	t.Parallel()
+	a := artifacts(t, 1)[0]
+	a.rec.AttestationsSHA256 = [32]byte{1, 2, 31: 3}
+	if _, got, err := ParseMember(Conda, Member(a.file, a.rec)); err != nil || got.AttestationsSHA256 != a.rec.AttestationsSHA256 {
+		t.Errorf("a member: %x, %v", got.AttestationsSHA256, err)
+	}
+	e := NewEncoder()
+	entries, err := ReadShard(e.Shard(ShardMembers{Conda: [][]byte{ShardMember(a.file, a.rec, conda.RunExports{})}}))
+	if err != nil || len(entries) != 1 || entries[0].Record.AttestationsSHA256 != a.rec.AttestationsSHA256 {
+		t.Errorf("a shard: %+v, %v", entries, err)
+	}
+}

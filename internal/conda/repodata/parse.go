@@ -44,6 +44,7 @@ func cutMember(raw []byte) (key string, value []byte, err error) {
 
 // recordJSON is a record as members have it.
 type recordJSON struct {
+	AttestationsSHA256     *digest             `json:"attestations_sha256"`
 	Build                  string              `json:"build"`
 	BuildNumber            uint64              `json:"build_number"`
 	Constrains             []string            `json:"constrains"`
@@ -107,8 +108,15 @@ func parseRecord(place Place, key string, value []byte) (f conda.Filename, r con
 	case len(v.MD5) != len(r.MD5) || len(v.SHA256) != len(r.SHA256):
 		return f, r, re, fmt.Errorf("the record of %s has a hash of a wrong length", f)
 	}
+	var attestations [32]byte
+	if sum := v.AttestationsSHA256; sum != nil {
+		if len(*sum) != len(attestations) {
+			return f, r, re, fmt.Errorf("the record of %s has a hash of a wrong length", f)
+		}
+		copy(attestations[:], *sum)
+	}
 	return f, conda.Record{
-		Name: v.Name, Version: v.Version, Build: v.Build, BuildNumber: v.BuildNumber, Subdir: subdir,
+		Name: v.Name, Version: v.Version, Build: v.Build, BuildNumber: v.BuildNumber, Subdir: subdir, AttestationsSHA256: attestations,
 		Depends: v.Depends, Constrains: v.Constrains, Noarch: v.Noarch, License: v.License, LicenseFamily: v.LicenseFamily,
 		Features: v.Features, TrackFeatures: v.TrackFeatures, PythonSitePackagesPath: v.PythonSitePackagesPath,
 		Purls: v.Purls, ExtraDepends: v.ExtraDepends, Flags: v.Flags, TimestampMS: v.TimestampMS,
