@@ -23,6 +23,7 @@ STAMPS := .cache/stamps
 # The rattler command takes minutes to build, so it outlives this clone, as Go's own cache does.
 RATTLER_VERSION := 0.5.14
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sluice-test/rattler-bin-$(RATTLER_VERSION)
+SERVERS := $(dir $(patsubst %/,%,$(KEPT)))sigstore-$(shell sha256sum tools/sigstore.sum | cut -c1-16)
 
 # End-to-end tests run whole programs: there the race detector would only slow their servers down, and two
 # packages at once would only slow one another.
@@ -101,7 +102,7 @@ clean: ## remove what the targets above made, but not the clients kept for other
 	rm -rf .venv .cache test/out test/node_modules
 
 .PHONY: setup
-setup: $(STAMPS)/debian $(STAMPS)/python $(STAMPS)/node $(STAMPS)/rattler-$(RATTLER_VERSION) ## install what the tests need
+setup: $(STAMPS)/debian $(STAMPS)/python $(STAMPS)/node $(STAMPS)/rattler-$(RATTLER_VERSION) $(STAMPS)/sigstore ## install what the tests need
 
 $(STAMPS)/debian: test/debian.sh
 	@RATTLER=$(KEPT)/bin/rattler test/debian.sh
@@ -123,6 +124,15 @@ $(STAMPS)/rattler-$(RATTLER_VERSION): | $(STAMPS)/debian
 		--root $(KEPT) --target-dir $(KEPT)/target rattler-bin
 	@rm -rf $(KEPT)/target
 	@mkdir -p $(@D) .cache/bin && ln -sf $(KEPT)/bin/rattler .cache/bin/rattler && touch $@
+
+# The servers of a sigstore take two minutes to build, all from the versions of one file.
+$(STAMPS)/sigstore: tools/sigstore.mod tools/sigstore.sum
+	@mkdir -p $(SERVERS) .cache/bin
+	@while read -r name package; do \
+		[ -x $(SERVERS)/$$name ] || go build -modfile=tools/sigstore.mod -trimpath -ldflags='-s -w' -o $(SERVERS)/$$name $$package; \
+		ln -sf $(SERVERS)/$$name .cache/bin/$$name; \
+	done <<< $$'fulcio github.com/sigstore/fulcio\ntimestamp-server github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server\nrekor-server github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix\ntesseract github.com/transparency-dev/tesseract/cmd/tesseract/posix'
+	@mkdir -p $(@D) && touch $@
 
 .PHONY: requirements
 requirements: $(STAMPS)/debian ## pin the newest Python clients again
