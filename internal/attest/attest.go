@@ -8,13 +8,9 @@ package attest
 
 import (
 	"encoding/hex"
-	"slices"
 	"time"
 
-	"github.com/sigstore/sigstore-go/pkg/verify"
-
 	"sluice/internal/attest/fulcio"
-	"sluice/internal/fault"
 )
 
 // Subject is the file that an attestation has to speak of.
@@ -69,22 +65,6 @@ func (v Verdict) SignedAt() time.Time {
 // Publishes reports whether the statement is one of CEP 27, that the file was published.
 func (v Verdict) Publishes() bool { return v.Predicate == PredicateType }
 
-// Checker checks bundles by the profiles that are switched on. It is safe for use by several goroutines. Use
-// NewChecker.
-type Checker struct{ profiles []*Profile }
-
-// NewChecker makes a Checker. The first profile that a bundle passes gives the verdict; what one instance vouches for is
-// never joined with what another does.
-func NewChecker(profiles ...*Profile) *Checker { return &Checker{profiles} }
-
-// Only is a Checker of those profiles that are named; of all of them where no name is given.
-func (c *Checker) Only(names ...string) *Checker {
-	if len(names) == 0 {
-		return c
-	}
-	return NewChecker(slices.DeleteFunc(slices.Clone(c.profiles), func(p *Profile) bool { return !slices.Contains(names, p.Name) })...)
-}
-
 // Check verifies one bundle, as ReadBundles returns it, and holds its statement to CEP 27. Whether the target channel and the
 // signer are those that are wanted is the caller's to ask.
 //
@@ -110,10 +90,11 @@ func (c *Checker) check(raw []byte, s Subject, says func(statement) (Target, err
 		return Verdict{}, err
 	}
 	v := Verdict{Key: b.key(), Serial: b.certificate.SerialNumber.Text(hexadecimal)}
-	var times []verify.TimestampVerificationResult
-	if v.Profile, v.Root, times, err = c.verified(raw, s); err != nil {
+	profile, times, err := c.verified(raw, s)
+	if err != nil {
 		return Verdict{}, err
 	}
+	v.Profile, v.Root = profile.Name, profile.root
 	st, err := readStatement(b.payloadType, b.payload)
 	if err != nil {
 		return Verdict{}, err
@@ -133,22 +114,3 @@ func (c *Checker) check(raw []byte, s Subject, says func(statement) (Target, err
 }
 
 const hexadecimal = 16
-
-// verified runs the library, by each profile until one is content. Of several failures the last profile that got
-// furthest is told.
-func (c *Checker) verified(raw []byte, s Subject) (profile, root string, times []verify.TimestampVerificationResult, err error) {
-	var furthest *fault.Error
-	for _, p := range c.profiles {
-		times, failure := p.verify(raw, s.SHA256)
-		if failure == nil {
-			return p.Name, p.root, times, nil
-		}
-		if furthest == nil || stage(failure.Code) > stage(furthest.Code) {
-			furthest = failure
-		}
-	}
-	if furthest == nil {
-		furthest = fault.New(fault.CertificateUntrusted, "This channel trusts no sigstore instance, so that no attestation can be checked: upload without one, or ask the operator.")
-	}
-	return "", "", nil, furthest
-}

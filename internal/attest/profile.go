@@ -13,13 +13,19 @@ import (
 	"sluice/internal/fault"
 )
 
-// Profile is one instance of sigstore: its keys and what it gives. Use NewProfile.
+// Profile is one instance of sigstore: its keys and what it gives. Use NewProfile, or AwaitedProfile.
 type Profile struct {
 	// Name is what verdicts call it.
 	Name     string
-	root     string // the SHA-256 of the trusted root, in hex
-	verifier *verify.Verifier
+	root     string           // the SHA-256 of the trusted root, in hex
+	verifier *verify.Verifier // nil where there is no root yet
 }
+
+// Root is the SHA-256 of the trusted root, in hex; empty while none is there.
+func (p *Profile) Root() string { return p.root }
+
+// AwaitedProfile is an instance whose trusted root could not be had so far: it refuses with fault.NoTrustRoot.
+func AwaitedProfile(name string) *Profile { return &Profile{Name: name} }
 
 // NewProfile makes a profile of a trusted root (sigstore's trusted_root.json). A bundle has to bring whatever the instance
 // gives: an entry of its transparency log and a promise of its certificate log, where the root lists those; and a time
@@ -50,6 +56,9 @@ func NewProfile(name string, trustedRoot []byte) (*Profile, error) {
 
 // verify has the library verify all of a bundle but who signed. The bundle is read anew, since the library notes in it what it found.
 func (p *Profile) verify(raw []byte, sum [32]byte) (times []verify.TimestampVerificationResult, failure *fault.Error) {
+	if p.verifier == nil {
+		return nil, fault.New(fault.NoTrustRoot, "This server could not get the keys of the sigstore instance %s so far, so that no attestation can be checked: send it again later; the operator finds the reason in the server's log.", p.Name)
+	}
 	defer func() {
 		if r := recover(); r != nil { // what strangers send must not end the server
 			times, failure = nil, fault.Wrap(fmt.Errorf("panic: %v", r), fault.BundleMalformed, "Not a sigstore bundle that can be verified.")

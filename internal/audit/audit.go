@@ -33,11 +33,15 @@ const (
 	// Imported: an operator brought artifacts from another channel.
 	Imported Kind = "channel.imported"
 	// IndexRepaired: the index of a channel was found to differ from its artifacts, and made anew.
-	IndexRepaired    Kind = "index.repaired"
-	PublisherAdded   Kind = "publisher.added"
-	PublisherRemoved Kind = "publisher.removed"
-	PublisherPinned  Kind = "publisher.pinned"
-	PublisherRenamed Kind = "publisher.renamed"
+	IndexRepaired Kind = "index.repaired"
+	// AttestationsDistrusted: attestations that are there do not pass by the newest keys of the instance of sigstore;
+	// AttestationsTrusted: they do again. One event may be about many.
+	AttestationsDistrusted Kind = "attestations.distrusted"
+	AttestationsTrusted    Kind = "attestations.trusted"
+	PublisherAdded         Kind = "publisher.added"
+	PublisherRemoved       Kind = "publisher.removed"
+	PublisherPinned        Kind = "publisher.pinned"
+	PublisherRenamed       Kind = "publisher.renamed"
 	// PublisherChanged: an owner changed the rule, or switched it on or off.
 	PublisherChanged Kind = "publisher.changed"
 	// PublisherNews: a run came from a ref, an event or a runner that the publisher has not seen before.

@@ -85,6 +85,8 @@ type Attestation struct {
 	// Fit says how the signer was found to be one who may sign: "run" that uploaded, or one of a "publisher".
 	Fit     string
 	AddedAt time.Time
+	// NoLongerTrusted is what a second look found, by another root than the verdict's; nil: it still holds.
+	NoLongerTrusted *attest.Distrust
 }
 
 // ByCI reports whether a trusted publisher published f.

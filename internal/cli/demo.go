@@ -108,7 +108,7 @@ func (c *demoCommand) folder() (path string, remove func() error, err error) {
 func (c *demoCommand) start(ctx context.Context, folder, issuer string, logTo io.Writer) (*running, error) {
 	text := func(s string) *config.Text { return new(config.Text(s)) }
 	cfg, err := config.Load(config.Flags{
-		Listen: text(c.Listen), Data: text(folder), Issuer: map[string]string{"github": issuer}, ShutdownGrace: text("5s"),
+		Listen: text(c.Listen), Data: text(folder), Issuer: map[string]string{"github": issuer}, SigstoreTUF: text("off"), ShutdownGrace: text("5s"),
 	}, func(string) string { return "" }, "")
 	if err != nil {
 		return nil, err

@@ -24,6 +24,8 @@ func (c Config) Validate() error {
 		c.at("issuer", checkIssuers(c.Issuers)),
 		c.at("audience", checkAudiences(c.Audiences)),
 		c.at("sigstore_root", checkRoots(c.SigstoreRoots)),
+		c.at("sigstore_tuf", checkTUF(c.SigstoreTUF)),
+		c.at("sigstore_tuf_root", c.checkTUFRoot()),
 		c.at("mail", c.checkMail()),
 		c.at("mail_from", c.checkMailFrom()),
 		c.at("upload_max", bytesBetween(c.UploadMax, 1<<10, 1<<40)),
@@ -47,6 +49,20 @@ func (c Config) at(key string, err error) error {
 func checkRoots(list []string) error {
 	if slices.Contains(list, "") {
 		return errors.New("an empty name is no file; leave it out, or write public")
+	}
+	return nil
+}
+
+func checkTUF(s string) error {
+	if s != "" && checkAddress(s) != nil {
+		return fmt.Errorf("%q is no address of a TUF repository; write it like https://tuf-repo-cdn.sigstore.dev (http on loopback only), or off", s)
+	}
+	return nil
+}
+
+func (c Config) checkTUFRoot() error {
+	if c.SigstoreTUFRoot != "" && c.SigstoreTUF == "" {
+		return errors.New("it begins a TUF repository, and sigstore_tuf is off; set sigstore_tuf to its address, or leave this out")
 	}
 	return nil
 }

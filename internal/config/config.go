@@ -39,6 +39,12 @@ type Config struct {
 	// SigstoreRoots are the instances of sigstore whose attestations count: PublicSigstore, or the file of a trusted root.
 	// Default the public one.
 	SigstoreRoots []string
+	// SigstoreTUF is the address of the TUF repository that has the newest root of the public instance: https, or http on
+	// loopback. Empty (written as "off"): nobody is asked. Default that of sigstore.
+	SigstoreTUF string
+	// SigstoreTUFRoot is the file of the root.json that this repository begins with. Default empty: sigstore's own. When it is
+	// set, PublicSigstore stands for the instance of that repository.
+	SigstoreTUFRoot string
 	// Mail is the address of the server that takes mails, smtp://… or smtps://…; it may hold a password (see
 	// MailServer). Default empty: no mails are sent.
 	Mail Secret

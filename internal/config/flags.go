@@ -27,6 +27,8 @@ type Flags struct {
 	Issuer           map[string]string `name:"issuer" toml:"issuer" mapsep:"," placeholder:"NAME=URL" help:"Identity provider whose tokens are taken, such as gitlab-work=https://gitlab.acme.dev; an empty URL means the public one. May be given several times, and replaces those of the file and the default (default github=https://token.actions.githubusercontent.com and gitlab=https://gitlab.com)."`
 	Audience         []string          `name:"audience" toml:"audience" placeholder:"NAME" help:"Another audience to accept in identity tokens; may be given several times (rattler-build before 0.67 and pixi before 0.71 ask for prefix.dev)."`
 	SigstoreRoot     []string          `name:"sigstore-root" toml:"sigstore_root" placeholder:"FILE" help:"Instance of sigstore whose attestations count: public, or the trusted_root.json of another one; may be given several times (default public)."`
+	SigstoreTUF      *Text             `name:"sigstore-tuf" toml:"sigstore_tuf" placeholder:"URL" help:"TUF repository that has the newest keys of the public instance of sigstore, or off to stay with those that the program carries (default https://tuf-repo-cdn.sigstore.dev)."`
+	SigstoreTUFRoot  *Text             `name:"sigstore-tuf-root" toml:"sigstore_tuf_root" placeholder:"FILE" help:"root.json that a TUF repository of your own begins with; then public means its instance (default: sigstore's own)."`
 	Mail             *Text             `name:"mail" toml:"mail" placeholder:"smtp://…" help:"Server that takes mails, such as smtps://user:password@mail.example.com:465 (default: no mails are sent). Prefer SLUICE_MAIL when it holds a password."`
 	MailFrom         *Text             `name:"mail-from" toml:"mail_from" placeholder:"ADDRESS" help:"Address that mails come from; required with --mail."`
 	UploadMax        *Text             `name:"upload-max" toml:"upload_max" placeholder:"SIZE" help:"Largest package (default 5GiB)."`
@@ -44,7 +46,7 @@ func defaults() Flags {
 	return Flags{
 		Listen: new(Text("127.0.0.1:8080")), Data: new(Text("./sluice-data")),
 		Issuer:       map[string]string{"github": "https://token.actions.githubusercontent.com", "gitlab": "https://gitlab.com"},
-		SigstoreRoot: []string{"public"},
+		SigstoreRoot: []string{"public"}, SigstoreTUF: new(Text("https://tuf-repo-cdn.sigstore.dev")),
 		UploadMax:    new(Text("5GiB")), PublishTokenLife: new(Text("30m")),
 		ShutdownGrace: new(Text("30s")), StallTimeout: new(Text("60s")),
 		DeleteUndo: new(Text("168h")), IndexMemory: new(Text("256MiB")), LogFormat: new(Text("text")), LogLevel: new(Text("info")),

@@ -15,6 +15,7 @@ func (f Flags) parse(from map[string]string) (Config, error) {
 		Listen: text(f.Listen), URL: text(f.URL), Data: text(f.Data),
 		DB: Secret(text(f.DB)), Store: text(f.Store),
 		Issuers: plainIssuers(f.Issuer), Audiences: trimmed(f.Audience), SigstoreRoots: trimmed(f.SigstoreRoot),
+		SigstoreTUF: switchedOff(text(f.SigstoreTUF)), SigstoreTUFRoot: text(f.SigstoreTUFRoot),
 		Mail: Secret(text(f.Mail)), MailFrom: text(f.MailFrom),
 		UploadMax:        take(&p, "upload_max", f.UploadMax, ParseBytes),
 		PublishTokenLife: take(&p, "publish_token_life", f.PublishTokenLife, parseDuration),
@@ -60,6 +61,16 @@ func text(t *Text) string {
 		return ""
 	}
 	return strings.TrimSpace(string(*t))
+}
+
+// off is how a setting is switched off that is on by default.
+const off = "off"
+
+func switchedOff(s string) string {
+	if s == off {
+		return ""
+	}
+	return s
 }
 
 func trimmed(list []string) []string {

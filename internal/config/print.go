@@ -64,6 +64,8 @@ func (c Config) rows() []row {
 		{key: "issuer", value: inlineTable(c.plainIssuers())},
 		{key: "audience", value: list(c.Audiences)},
 		{key: "sigstore_root", value: list(c.SigstoreRoots)},
+		{key: "sigstore_tuf", value: quote(cmp.Or(c.SigstoreTUF, off))},
+		{key: "sigstore_tuf_root", value: quote(c.SigstoreTUFRoot)},
 		{key: "mail", value: quote(c.shownMail()), secret: strings.Contains(c.shownMail(), Secret("x").String())},
 		{key: "mail_from", value: quote(c.MailFrom)},
 		{key: "upload_max", value: quote(c.UploadMax.String())},

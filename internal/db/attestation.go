@@ -71,6 +71,9 @@ func (db *DB) attest(ctx context.Context, tx *sql.Tx, id int64, sum [32]byte, li
 	if n := len(have) + len(added); n > attest.MaxSidecar || size > attest.MaxPart {
 		return nil, nil, fault.New(fault.TooManyBundles, "A file may have %d attestations of %d bytes together; this would make it %d of %d.", attest.MaxSidecar, attest.MaxPart, n, size)
 	}
+	if err := db.judgedEarlier(ctx, tx, id, added); err != nil {
+		return nil, nil, err
+	}
 	var sidecar [32]byte
 	bundles := bundlesOf(have)
 	for _, a := range added {
@@ -261,10 +264,10 @@ func (db *DB) addAttestations(ctx context.Context, files []catalog.File) error {
 		var p params
 		rows, err := collect(ctx, db.reader, func(r *sql.Rows, v *row) error {
 			var sum []byte
-			err := r.Scan(&v.id, &v.Ordinal, jsonText{&v.Verdict}, &v.Fit, when{&v.AddedAt}, &sum)
+			err := r.Scan(&v.id, &v.Ordinal, jsonText{&v.Verdict}, &v.Fit, when{&v.AddedAt}, &sum, jsonText{&v.NoLongerTrusted})
 			copy(v.Signature[:], sum)
 			return err
-		}, `SELECT t.artifact_id, t.ordinal, t.verdict, t.fit, t.added_us, t.signature_sha256 FROM attestation t JOIN artifact a ON a.id = t.artifact_id AND a.sha256 = t.sha256
+		}, `SELECT t.artifact_id, t.ordinal, t.verdict, t.fit, t.added_us, t.signature_sha256, t.no_longer_trusted FROM attestation t JOIN artifact a ON a.id = t.artifact_id AND a.sha256 = t.sha256
 			WHERE t.artifact_id IN (`+in(&p, some)+`) ORDER BY t.artifact_id, t.ordinal`, p.args...)
 		if err != nil {
 			return fmt.Errorf("attestations of files: %w", err)

@@ -189,6 +189,8 @@ const (
 	AttestationRequired Code = "attestation_required"
 	// AttestationsOff: the channel takes no attestations.
 	AttestationsOff Code = "attestations_off"
+	// NoTrustRoot: the keys by which attestations are checked could not be had so far.
+	NoTrustRoot Code = "no_trust_root"
 	// AttestationRegressed: earlier files of the package have an attestation, and this one has none.
 	AttestationRegressed Code = "attestation_regressed"
 )

@@ -110,7 +110,7 @@ func Config(t testing.TB, url, issuer, data string) config.Config {
 	t.Helper()
 	text := func(s string) *config.Text { return new(config.Text(s)) }
 	cfg, err := config.Load(config.Flags{
-		Listen: text(strings.TrimPrefix(url, "http://")), Data: text(data), Issuer: map[string]string{"github": issuer},
+		Listen: text(strings.TrimPrefix(url, "http://")), Data: text(data), Issuer: map[string]string{"github": issuer}, SigstoreTUF: text("off"), // tests ask nobody outside
 	}, func(string) string { return "" }, "")
 	if err != nil {
 		t.Fatal(err)

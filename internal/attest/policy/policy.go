@@ -207,13 +207,19 @@ func (p Policy) Lets(f Fit, byRun bool) bool {
 type Signature struct {
 	attest.Verdict
 	Fit Fit
+	// Distrust is what a second look found; nil: the verdict still holds.
+	Distrust *attest.Distrust
 }
 
 // Counts refuses a signature that satisfies no demand of a channel at an address, with what is wrong with it:
-// fault.NotStatement, fault.CertificateUntrusted, fault.TargetMismatch, fault.SignerMismatch, fault.SignerDenied.
+// fault.NotStatement, fault.CertificateUntrusted, fault.TargetMismatch, fault.SignerMismatch, fault.SignerDenied, or what a second
+// look found.
 func (p Policy) Counts(s Signature, channel string) error {
 	if !s.Publishes() {
 		return fault.New(fault.NotStatement, "A statement of the type %q is kept, and does not say that the file was published; one with the predicate type %q does.", fault.OneLine(s.Predicate, 200), attest.PredicateType)
+	}
+	if d := s.Distrust; d != nil {
+		return fault.New(d.Code, "The attestation is no longer trusted since the keys of the sigstore instance %s have changed: build and sign anew. %s", s.Profile, fault.OneLine(d.Sentence, 200))
 	}
 	if err := p.Takes(s.Verdict, channel); err != nil {
 		return err

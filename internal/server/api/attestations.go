@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sluice/internal/attest"
 	"sluice/internal/catalog"
 	"sluice/internal/conda"
 )
@@ -38,19 +39,35 @@ type signerJSON struct {
 
 // attestationJSON is what was found out of an attestation when it came.
 type attestationJSON struct {
-	Ordinal   int        `json:"ordinal" minimum:"1" example:"1" doc:"Counts those of the file, in the order in which they were added."`
-	Predicate string     `json:"predicate_type" example:"https://schemas.conda.org/attestations-publish-1.schema.json" doc:"The type of what it states; that of CEP 27 says that the file was published."`
-	Signer    signerJSON `json:"signer" doc:"Whom its certificate names."`
-	Fit       string     `json:"fit" enum:"run,publisher" example:"run" doc:"How the signer was found to be one who may sign: the run that uploaded, or a run that a trusted publisher of the channel lets in."`
-	Target    string     `json:"target_channel,omitempty" format:"uri" example:"https://conda.example.org/forge" doc:"The channel that it was made for; absent when it names none: then it could stand in any."`
-	SignedAt  time.Time  `json:"signed_at" doc:"When a log or a timestamp authority saw the signature."`
-	LogIndex  string     `json:"log_index,omitempty" example:"456119071" doc:"Its entry in the transparency log."`
-	LogID     string     `json:"log_id,omitempty" doc:"The key of that log, as SHA-256 in hexadecimal."`
-	Instance  string     `json:"instance" example:"sigstore" doc:"The instance of sigstore by which it was checked."`
-	Root      string     `json:"trusted_root_sha256" doc:"SHA-256 of the trusted root with which it was checked."`
-	Signature string     `json:"signature_sha256" doc:"SHA-256 of the signature."`
-	AddedAt   time.Time  `json:"added_at" doc:"When it was checked and added."`
-	BundleURL string     `json:"bundle_url" format:"uri" doc:"The bundle, byte for byte as it was kept."`
+	Ordinal   int           `json:"ordinal" minimum:"1" example:"1" doc:"Counts those of the file, in the order in which they were added."`
+	Predicate string        `json:"predicate_type" example:"https://schemas.conda.org/attestations-publish-1.schema.json" doc:"The type of what it states; that of CEP 27 says that the file was published."`
+	Signer    signerJSON    `json:"signer" doc:"Whom its certificate names."`
+	Fit       string        `json:"fit" enum:"run,publisher,other" example:"run" doc:"Who signed: the run that uploaded, a run that a trusted publisher of the channel lets in, or somebody other."`
+	Target    string        `json:"target_channel,omitempty" format:"uri" example:"https://conda.example.org/forge" doc:"The channel that it was made for; absent when it names none: then it could stand in any."`
+	SignedAt  time.Time     `json:"signed_at" doc:"When a log or a timestamp authority saw the signature."`
+	LogIndex  string        `json:"log_index,omitempty" example:"456119071" doc:"Its entry in the transparency log."`
+	LogID     string        `json:"log_id,omitempty" doc:"The key of that log, as SHA-256 in hexadecimal."`
+	Instance  string        `json:"instance" example:"sigstore" doc:"The instance of sigstore by which it was checked."`
+	Root      string        `json:"trusted_root_sha256" doc:"SHA-256 of the trusted root with which it was checked."`
+	Signature string        `json:"signature_sha256" doc:"SHA-256 of the signature."`
+	AddedAt   time.Time     `json:"added_at" doc:"When it was checked and added."`
+	Distrust  *distrustJSON `json:"no_longer_trusted,omitempty" doc:"Present where the instance's keys have changed since, and the attestation does not pass by the new ones: it satisfies no demand any more. The rest is as it was found when it came."`
+	BundleURL string        `json:"bundle_url" format:"uri" doc:"The bundle, byte for byte as it was kept."`
+}
+
+// distrustJSON is what a second look at an attestation found.
+type distrustJSON struct {
+	Root     string    `json:"trusted_root_sha256" doc:"SHA-256 of the trusted root by which it does not pass."`
+	At       time.Time `json:"at" doc:"When that was found out."`
+	Code     string    `json:"code" example:"log_unknown" doc:"Why, as a code of a refused attestation."`
+	Sentence string    `json:"sentence" doc:"The same in words."`
+}
+
+func distrustOf(d *attest.Distrust) *distrustJSON {
+	if d == nil {
+		return nil
+	}
+	return &distrustJSON{Root: d.Root, At: d.At, Code: string(d.Code), Sentence: d.Sentence}
 }
 
 // attestationsOf are those of a file; nil for none.
@@ -58,7 +75,7 @@ func (s *service) attestationsOf(f catalog.File) (out []attestationJSON) {
 	for _, a := range f.Attestations {
 		out = append(out, attestationJSON{
 			Ordinal: a.Ordinal, Predicate: a.Predicate, Signer: signerJSON(a.Signer), Fit: a.Fit, Target: a.Target.URL, SignedAt: a.SignedAt(), LogIndex: a.Log.Index, LogID: a.Log.LogID,
-			Instance: a.Profile, Root: a.Root, Signature: hex.EncodeToString(a.Signature[:]), AddedAt: a.AddedAt,
+			Instance: a.Profile, Root: a.Root, Signature: hex.EncodeToString(a.Signature[:]), AddedAt: a.AddedAt, Distrust: distrustOf(a.NoLongerTrusted),
 			BundleURL: fmt.Sprintf("%s/api/v1/channels/%s/packages/%s/%s/attestations/%d", s.URL, f.Channel, f.Subdir, url.PathEscape(f.Filename.String()), a.Ordinal),
 		})
 	}

@@ -52,7 +52,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 
 // After any other status a client sends the whole file again.
 func TestClientsAreNotMadeToSendAgain(t *testing.T) {
-	again := map[fault.Code]int{fault.Internal: 500, fault.IssuerUnavailable: 503, fault.RateLimited: 503}
+	again := map[fault.Code]int{fault.Internal: 500, fault.IssuerUnavailable: 503, fault.NoTrustRoot: 503, fault.RateLimited: 503}
 	final := map[int]bool{400: true, 401: true, 403: true, 404: true, 409: true, 413: true, 422: true}
 	for code := range statuses {
 		if status := ClientStatus(code); status != again[code] && !final[status] {

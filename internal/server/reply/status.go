@@ -97,6 +97,7 @@ var statuses = map[fault.Code]int{
 	fault.AttestationRequired:  http.StatusUnprocessableEntity,
 	fault.AttestationsOff:      http.StatusUnprocessableEntity,
 	fault.AttestationRegressed: http.StatusUnprocessableEntity,
+	fault.NoTrustRoot:          http.StatusServiceUnavailable, // keys may come at any minute
 }
 
 // Status is the HTTP status of a refusal. A code that the table forgot counts as internal; a test sees to
