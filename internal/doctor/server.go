@@ -12,11 +12,12 @@ import (
 
 // about is what a server says of itself (GET /api/v1/server).
 type about struct {
-	URL       string    `json:"url"`
-	Version   string    `json:"version"`
-	Time      time.Time `json:"time"`
-	Audiences []string  `json:"audiences"`
-	Issuers   []issuer  `json:"issuers"`
+	URL       string     `json:"url"`
+	Version   string     `json:"version"`
+	Time      time.Time  `json:"time"`
+	Audiences []string   `json:"audiences"`
+	Issuers   []issuer   `json:"issuers"`
+	Sigstore  []instance `json:"sigstore"`
 	Arrived   struct {
 		Host         string   `json:"host"`
 		Scheme       string   `json:"scheme"`
@@ -34,6 +35,16 @@ type issuer struct {
 	ClockSkew float64   `json:"clock_skew_seconds"`
 }
 
+// instance is how the keys of an instance of sigstore stand at the server.
+type instance struct {
+	Name      string    `json:"name"`
+	Usable    bool      `json:"usable"`
+	Source    string    `json:"source"`
+	UsedAt    time.Time `json:"used_at"`
+	CheckedAt time.Time `json:"checked_at"`
+	Stale     bool      `json:"stale"`
+}
+
 // server asks the server what it is, and compares. It reports whether a Sluice server is there; about is nil where
 // that is too old to tell.
 func (x *examination) server(ctx context.Context) (*about, bool) {
@@ -46,6 +57,9 @@ func (x *examination) server(ctx context.Context) (*about, bool) {
 	x.each(ownAddress(x.URL, said.URL), audience(x.audience, said.Audiences), hostHeader(x.address.Host, said), clock(a, said))
 	for _, is := range said.Issuers {
 		x.tell(issuerKeys(is, said.Time))
+	}
+	for _, i := range said.Sigstore {
+		x.tell(instanceKeys(i, said.Time))
 	}
 	if len(said.Issuers) == 0 {
 		x.tell(look("issuer", "the server takes the identity tokens of nobody", "To publish without a key, name an issuer in the settings"))
@@ -161,5 +175,24 @@ func issuerKeys(is issuer, now time.Time) Finding {
 		return fail(check, "the clock of "+name+" is "+apart(skew)+" the server's", "Have the server's clock set by NTP: this issuer's tokens are refused as expired or not yet valid")
 	default:
 		return ok(check, "%s: %d of its keys, fetched %s ago", name, is.Keys, now.Sub(is.FetchedAt).Round(time.Second))
+	}
+}
+
+// instanceKeys judges how the keys of an instance of sigstore stand at the server, whose clock says now.
+func instanceKeys(i instance, now time.Time) Finding {
+	check := "sigstore " + shown(i.Name)
+	reach := "Let the server reach its TUF repository by https, through HTTPS_PROXY if need be, or give it the keys as a file with --sigstore-root; its log says why under: trusted root"
+	days := int(now.Sub(i.UsedAt).Hours()) / 24
+	switch {
+	case !i.Usable:
+		return fail(check, "the server has no keys of it, so that none of its attestations can be checked", reach)
+	case i.Stale && i.Source == "file":
+		return look(check, "the file with its keys cannot be read; those that were read before count on", "Put the file right; the server's log says why under: trusted root")
+	case i.Stale && i.CheckedAt.IsZero():
+		return look(check, "its newest keys were never to be had; those that the program carries count", reach)
+	case i.Stale:
+		return look(check, fmt.Sprintf("its newest keys were last to be had %s ago; those count on", now.Sub(i.CheckedAt).Round(time.Hour)), reach)
+	default:
+		return ok(check, "its keys are in use for %d days, from: %s", days, shown(i.Source))
 	}
 }

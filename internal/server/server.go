@@ -15,6 +15,8 @@ import (
 	"sluice/internal/access"
 	"sluice/internal/account"
 	"sluice/internal/attest"
+	"sluice/internal/attest/instance"
+	"sluice/internal/attest/recheck"
 	"sluice/internal/audit"
 	"sluice/internal/blob"
 	"sluice/internal/catalog"
@@ -58,10 +60,11 @@ type Server struct {
 
 	parts    Parts
 	exchange *trust.Exchange
-	attest   *attest.Checker
-	handler  http.Handler
-	mails    *mail.Sender // nil when no mails are sent
-	checks   *check.Jobs
+	// instances have what checks attestations, and keep its keys fresh.
+	instances *instance.Instances
+	handler   http.Handler
+	mails     *mail.Sender // nil when no mails are sent
+	checks    *check.Jobs
 }
 
 // formMargin is what a multipart form adds to the package in it, in bytes: its attestations, and what is around them.
@@ -76,7 +79,7 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	checker, err := checkerOf(p.Config)
+	instances, err := instancesOf(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +91,7 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 		return nil, fmt.Errorf("trusted publishing: %w", err)
 	}
 	s := &Server{
-		parts: p, exchange: exchange, attest: checker,
+		parts: p, exchange: exchange, instances: instances,
 		// A password's hash takes 64 MiB; half the cores leave the other half to uploads.
 		Accounts:   &account.Accounts{Store: p.DB, Tokens: p.DB, Addresses: p.DB, Log: p.DB, Now: p.Now, Passwords: account.NewPasswords(max(1, runtime.NumCPU()/2))},
 		Channels:   &channel.Channels{Store: p.DB, Now: p.Now},
@@ -118,7 +121,7 @@ func (s *Server) routes() http.Handler {
 	may := &access.Access{Roles: s.parts.DB, Sessions: s.parts.DB, API: s.parts.DB, Publishes: s.parts.DB, Keys: s.parts.DB, Now: s.parts.Now}
 	uploads := publish.New(publish.Config{
 		Blobs: s.parts.Blobs, Store: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now, Limits: artifact.DefaultLimits(),
-		MaxSize: int64(s.parts.Config.UploadMax), URL: s.parts.Config.URL, Attest: s.attest, Signers: s.Publishers,
+		MaxSize: int64(s.parts.Config.UploadMax), URL: s.parts.Config.URL, Attest: s.instances.Checker, Signers: s.Publishers,
 	})
 	up := &upload.Uploads{Exchange: s.exchange, Access: may, Channels: s.parts.DB, Audit: s.parts.DB, Log: s.parts.Log, Publish: uploads}
 	curator := &curate.Curator{Store: s.parts.DB}
@@ -131,6 +134,7 @@ func (s *Server) routes() http.Handler {
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
 		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Publish: uploads, Audit: s.parts.DB, Now: s.parts.Now,
 		Checks: s.checks, Curator: curator, DeleteUndo: s.parts.Config.DeleteUndo, Audiences: s.parts.Config.AllAudiences(), Issuers: s.issuers,
+		Sigstore: s.sigstore, Roots: s.parts.DB,
 	})
 	std := &oauth.OAuth{URL: s.parts.Config.URL, Exchange: s.exchange, Revocations: revoke.New(s.parts.DB, s.parts.Now)}
 	mux := http.NewServeMux()
@@ -180,20 +184,21 @@ func (s *Server) issuers() []api.Issuer {
 
 // readiness is the answer of /readyz. Anybody may read it, so it says what is wrong and never how.
 type readiness struct {
-	Ready   bool         `json:"ready"`
-	Problem string       `json:"problem,omitempty"`
-	Issuers []api.Issuer `json:"issuers"`
+	Ready    bool           `json:"ready"`
+	Problem  string         `json:"problem,omitempty"`
+	Issuers  []api.Issuer   `json:"issuers"`
+	Sigstore []api.Instance `json:"sigstore"`
 }
 
 // readyTime bounds the check of the database.
 const readyTime = 5 * time.Second
 
-// ready answers whether uploads would succeed: the database takes writes. How the issuers stand is told, too,
-// but an issuer that is away makes nothing here unready: the clients retry, and everything else goes on.
+// ready answers whether uploads would succeed: the database takes writes. How the issuers and the instances of sigstore stand
+// is told, too, but one that is away makes nothing here unready: the clients retry, and everything else goes on.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
-	answer, status := readiness{Ready: true, Issuers: s.issuers()}, http.StatusOK
+	answer, status := readiness{Ready: true, Issuers: s.issuers(), Sigstore: s.sigstore()}, http.StatusOK
 	if err := s.parts.DB.Ping(ctx); err != nil {
 		s.parts.Log.LogAttrs(ctx, slog.LevelError, "not ready", slog.Any("cause", err))
 		answer.Ready, answer.Problem, status = false, "the database cannot be written", http.StatusServiceUnavailable
@@ -205,12 +210,15 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 // sweepEvery is how often what has had its time is removed.
 const sweepEvery = 10 * time.Minute
 
-// Run does what goes on beside the requests, until ctx ends: it keeps the issuers' keys fresh, sweeps the database,
+// Run does what goes on beside the requests, until ctx ends: it keeps the keys of issuers and of sigstore fresh, looks again at attestations
+// when those change, sweeps the database,
 // tells owners of publishers that end, removes the bytes of what was deleted, checks channels when their owners ask for
 // it, and sends mails. It returns when all of it has ended.
 func (s *Server) Run(ctx context.Context) {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { s.exchange.Run(ctx) })
+	jobs.Go(func() { s.instances.Run(ctx) })
+	jobs.Go(func() { s.lookAgain(ctx) })
 	jobs.Go(func() { s.sweep(ctx) })
 	jobs.Go(func() { s.purge(ctx) })
 	jobs.Go(func() { s.checks.Run(ctx) })
@@ -218,6 +226,12 @@ func (s *Server) Run(ctx context.Context) {
 		jobs.Go(func() { s.mails.Run(ctx) })
 	}
 	jobs.Wait()
+}
+
+// lookAgain looks at stored attestations a second time when the keys that they were checked by have changed.
+func (s *Server) lookAgain(ctx context.Context) {
+	looks := recheck.Looks{Store: s.parts.DB, Checker: s.instances.Checker, Changed: s.instances.Changed(), Log: s.parts.Log, Now: s.parts.Now}
+	looks.Run(ctx)
 }
 
 func (s *Server) sweep(ctx context.Context) {

@@ -39,7 +39,10 @@ type Deps struct {
 	// Audiences are what identity tokens may be made for, the server's own first.
 	Audiences []string
 	// Issuers tells how the keys of every issuer stand now; never nil.
-	Issuers    func() []Issuer
+	Issuers func() []Issuer
+	// Sigstore tells how the keys of every instance of sigstore stand now; never nil.
+	Sigstore   func() []Instance
+	Roots      Roots
 	Access     *access.Access
 	Channels   *channel.Channels
 	Accounts   *account.Accounts
@@ -100,5 +103,6 @@ func (s *service) routes() {
 	s.auditRoutes()
 	s.tokenRoutes()
 	s.userRoutes()
+	s.trustedRootRoutes()
 	s.serverRoutes()
 }

@@ -75,6 +75,8 @@ func TestDocumentListsEveryRoute(t *testing.T) {
 		"GET /api/v1/providers",
 		"GET /api/v1/server",
 		"GET /api/v1/tokens",
+		"GET /api/v1/trust-roots",
+		"GET /api/v1/trust-roots/{sha256}",
 		"GET /api/v1/users",
 		"PATCH /api/v1/channels/{channel}",
 		"PATCH /api/v1/channels/{channel}/trusted-publishers/{id}",

@@ -18,6 +18,7 @@ type serverJSON struct {
 	Time      time.Time   `json:"time" example:"2026-08-20T12:00:00Z" doc:"The server's clock."`
 	Audiences []string    `json:"audiences" nullable:"false" example:"conda.example.org" doc:"What an identity token may be made for; the first is the one to ask for."`
 	Issuers   []Issuer    `json:"issuers" nullable:"false" doc:"Whose identity tokens are taken, and how their keys stand."`
+	Sigstore  []Instance  `json:"sigstore" nullable:"false" doc:"By whose keys attestations are checked, and how those stand."`
 	Arrived   arrivedJSON `json:"arrived" doc:"How this request came to the server: what differs from how it was sent, something on the way changed."`
 }
 
@@ -89,6 +90,6 @@ func (s *service) serverRoutes() {
 
 func (s *service) getServer(_ context.Context, in *serverInput) (*serverOutput, error) {
 	return &serverOutput{Body: serverJSON{
-		URL: s.URL, Version: s.Version, Time: s.Now().UTC(), Audiences: s.Audiences, Issuers: s.Issuers(), Arrived: in.arrived,
+		URL: s.URL, Version: s.Version, Time: s.Now().UTC(), Audiences: s.Audiences, Issuers: s.Issuers(), Sigstore: s.Sigstore(), Arrived: in.arrived,
 	}}, nil
 }

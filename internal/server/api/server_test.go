@@ -14,6 +14,7 @@ func TestServer(t *testing.T) {
 	const want = `{"url": "https://conda.example.org", "version": "1.2.3", "time": "2026-08-20T12:00:00Z", "audiences": ["conda.example.org", "prefix.dev"],
 		"issuers": [{"provider": "github", "issuer": "https://token.actions.githubusercontent.com", "usable": true, "keys": 2,
 			"keys_fetched_at": "2026-08-20T12:00:00Z", "clock_skew_seconds": 1.5}],
+		"sigstore": [{"name": "sigstore", "usable": true, "source": "tuf", "used_at": "2026-08-20T12:00:00Z", "stale": true}],
 		"arrived": {"host": "example.com", "scheme": "http", "proxy_headers": []}}`
 	w.walk(t, []step{
 		{name: "anybody", method: "GET", path: "/server", status: 200, want: want},

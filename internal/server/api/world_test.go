@@ -77,6 +77,10 @@ func newWorld(t *testing.T) *world {
 		Accounts:   &account.Accounts{Store: d, Tokens: d, Log: d, Now: clock, Passwords: account.NewPasswords(1)},
 		Publishers: &trust.Publishers{Store: d, Issuers: []trust.Issuer{must(trust.NewIssuer("github", ""))(t)}, Now: clock},
 		Catalog:    &catalog.Catalog{Store: d}, Curator: &curate.Curator{Store: d}, Checks: w.checks, DeleteUndo: 7 * 24 * time.Hour, Audit: d, Now: clock, Audiences: []string{"conda.example.org", "prefix.dev"},
+		Roots: d,
+		Sigstore: func() []Instance {
+			return []Instance{{Name: "sigstore", Usable: true, Source: "tuf", UsedAt: now, Stale: true}}
+		},
 		Issuers: func() []Issuer {
 			return []Issuer{{Provider: "github", Issuer: "https://token.actions.githubusercontent.com", Usable: true, Keys: 2, FetchedAt: now, ClockSkew: 1.5}}
 		},

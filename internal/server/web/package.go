@@ -162,10 +162,14 @@ func file(f catalog.File, o page.Origin) page.File {
 		Patched: f.Patched, RunID: f.Run.RunID,
 	}
 	for _, a := range f.Attestations {
-		out.Attestations = append(out.Attestations, page.Attested{
+		shown := page.Attested{
 			Predicate: a.Predicate, Identity: a.Signer.Identity, Issuer: a.Signer.Issuer, Repository: a.Signer.Repository, Commit: a.Signer.Commit, Run: a.Signer.Run,
 			ByRun: a.Fit == "run", Target: a.Target.URL, SignedAt: a.SignedAt(), Log: a.Log.Index, Instance: a.Profile, Root: a.Root, AddedAt: a.AddedAt,
-		})
+		}
+		if d := a.NoLongerTrusted; d != nil {
+			shown.Distrusted = &page.Distrusted{At: d.At, Why: d.Sentence, Root: d.Root}
+		}
+		out.Attestations = append(out.Attestations, shown)
 	}
 	for _, l := range f.Labels {
 		out.Labels = append(out.Labels, l.String())

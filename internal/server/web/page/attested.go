@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,6 +23,26 @@ type Attested struct {
 	Log, Instance, Root string
 	// AddedAt is when it was checked.
 	AddedAt time.Time
+	// Distrusted is what a second look found; nil: it still holds.
+	Distrusted *Distrusted
+}
+
+// Distrusted says that the instance's keys have changed since, and that the attestation does not hold by the new ones.
+type Distrusted struct {
+	At time.Time
+	// Why is what does not hold, as a sentence; Root the digest of the keys that refused.
+	Why, Root string
+}
+
+// sentences say that it is no longer trusted.
+func (d Distrusted) sentences(a Attested) (bold string, rest span) {
+	return "No longer trusted since " + stamp(d.At) + ".",
+		words(" The keys of the instance " + show(a.Instance) + " have changed, and by the new ones, " + show(d.Root[:min(12, len(d.Root))]) + ", it does not hold: " + show(d.Why) + " What stands below was found when it came.")
+}
+
+// trusted reports whether an attestation of the file holds by today's keys.
+func (f File) trusted() bool {
+	return slices.ContainsFunc(f.Attestations, func(a Attested) bool { return a.Distrusted == nil })
 }
 
 // publicInstance is the name of sigstore's own instance, whose log can be searched by everybody.
@@ -77,19 +98,35 @@ func (a Attested) entry() span {
 	return link(a.Log, "https://search.sigstore.dev/?logIndex="+a.Log)
 }
 
-// attested is how many of the files carry an attestation.
-func (v PackageView) attested() (n int) {
+// attested is how many of the files carry an attestation that holds, distrusted how many carry only such as hold no more.
+func (v PackageView) attested() (holds, distrusted int) {
 	for _, f := range v.Files {
-		if len(f.Attestations) > 0 {
-			n++
+		if f.trusted() {
+			holds++
+		} else if len(f.Attestations) > 0 {
+			distrusted++
 		}
 	}
-	return n
+	return holds, distrusted
+}
+
+// distrustedSentence tells of those that hold no more; empty where there are none.
+func (v PackageView) distrustedSentence() string {
+	switch _, n := v.attested(); n {
+	case 0:
+		return ""
+	case 1:
+		return "1 file carries an attestation that is no longer trusted."
+	default:
+		return number(n) + " files carry attestations that are no longer trusted."
+	}
 }
 
 // attestedSentence says so, in words that promise no more than was checked.
 func (v PackageView) attestedSentence() string {
-	switch n := v.attested(); {
+	switch n, distrusted := v.attested(); {
+	case n == 0 && distrusted > 0:
+		return "No file of this version carries an attestation that holds."
 	case n == 0:
 		return "No file of this version carries an attestation."
 	case n == 1 && len(v.Files) == 1:

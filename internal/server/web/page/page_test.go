@@ -377,6 +377,18 @@ func TestAttestedWords(t *testing.T) {
 	}
 }
 
+// What holds no more is said in words, counts for no file, and is not said of what holds.
+func TestDistrustedWords(t *testing.T) {
+	v := distrustedPackage()
+	says(t, Package(frame(""), v), "3 of 5 files carry an attestation, which this server checked when it came; 2 do not.", "1 file carries an attestation that is no longer trusted.",
+		"No longer trusted since ", "have changed, and by the new ones, 7b7b7b7b7b7b, it does not hold: ", "here <b>.", "What stands below was found when it came.")
+	v.Files = v.Files[:1]
+	says(t, Package(frame(""), v), "No file of this version carries an attestation that holds.", "no longer trusted")
+	if got := readPage(t, Package(frame(""), attestedPackage())); strings.Contains(got, "longer trusted") {
+		t.Error("a page of what holds speaks of what holds no more")
+	}
+}
+
 func ExampleVersionPath() {
 	fmt.Println(VersionPath("forge", "ripgrep", "1!15.1.0+a"))
 	// Output: /channels/forge/packages/ripgrep/versions/1%2115.1.0+a

@@ -218,6 +218,16 @@ func attestedPackage() PackageView {
 	return v
 }
 
+// distrustedPackage has a file whose attestations hold no more, and one with another that does.
+func distrustedPackage() PackageView {
+	v := attestedPackage()
+	d := &Distrusted{At: before(3 * time.Minute), Why: "The attestation does not hold by the instance sigstore: it is in no transparency log that is trusted here <b>.", Root: strings.Repeat("7b", 32)}
+	for i := range 2 {
+		v.Files[i].Attestations[0].Distrusted = d
+	}
+	return v
+}
+
 func tokenPackage() PackageView {
 	v := packageView()
 	v.Version, v.Latest, v.Pinned = "14.0.3", "15.1.0", true
@@ -347,6 +357,7 @@ func states() map[string]templ.Component {
 		"revoke-unused":     RevokeToken(me, RevokeTokenView{Token: tokensView().Tokens[0]}),
 		"package":           Package(me, packageView()),
 		"package-attested":  Package(anyone, attestedPackage()),
+		"package-distrust":  Package(anyone, distrustedPackage()),
 		"package-token":     Package(me, tokenPackage()),
 		"package-mixed":     Package(anyone, mixedPackage()),
 		"publishers":        Publishers(me, publishersView()),
