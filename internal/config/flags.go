@@ -47,7 +47,7 @@ func defaults() Flags {
 		Listen: new(Text("127.0.0.1:8080")), Data: new(Text("./sluice-data")),
 		Issuer:       map[string]string{"github": "https://token.actions.githubusercontent.com", "gitlab": "https://gitlab.com"},
 		SigstoreRoot: []string{"public"}, SigstoreTUF: new(Text("https://tuf-repo-cdn.sigstore.dev")),
-		UploadMax:    new(Text("5GiB")), PublishTokenLife: new(Text("30m")),
+		UploadMax: new(Text("5GiB")), PublishTokenLife: new(Text("30m")),
 		ShutdownGrace: new(Text("30s")), StallTimeout: new(Text("60s")),
 		DeleteUndo: new(Text("168h")), IndexMemory: new(Text("256MiB")), LogFormat: new(Text("text")), LogLevel: new(Text("info")),
 	}

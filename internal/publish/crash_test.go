@@ -170,7 +170,9 @@ func TestCrashWhileAttesting(t *testing.T) {
 // anybody lets every run publish everything.
 type anybody struct{}
 
-func (anybody) ByPublisher(context.Context, int64, fulcio.Signer, string, conda.Subdir) error { return nil }
+func (anybody) ByPublisher(context.Context, int64, fulcio.Signer, string, conda.Subdir) error {
+	return nil
+}
 
 const tide = "tide-1.0-0.conda"
 

@@ -72,13 +72,17 @@ func (s *server) end(t testing.TB) {
 	<-s.ended
 }
 
+// answerTime bounds one answer of a server on this machine.
+const answerTime = 10 * time.Second
+
 // get fetches what must be there.
 func get(ctx context.Context, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	res, err := http.DefaultClient.Do(req)
+	client := http.Client{Timeout: answerTime}
+	res, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

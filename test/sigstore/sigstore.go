@@ -72,7 +72,7 @@ func Start(t testing.TB, issuer string) *Instance {
 // alone waits until no other instance runs on this machine; the lock ends with t.
 func alone(t testing.TB) error {
 	t.Helper()
-	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "sluice-test-sigstore.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "sluice-test-sigstore.lock"), os.O_RDWR|os.O_CREATE, 0o600) //nolint:usetesting // of all tests together
 	if err != nil {
 		return err
 	}

@@ -175,15 +175,15 @@ func (k *Instances) Changed() <-chan struct{} { return k.changed }
 
 // note remembers how the last look for a newer root ended, and logs it when that is news.
 func (k *Instances) note(ctx context.Context, cur *current, err error) {
-	level, message := slog.LevelWarn, "trusted root not refreshed"
+	level := slog.LevelWarn
 	if cur.File != "" {
-		level, message = slog.LevelError, "trusted root cannot be read, the last good one counts"
+		level = slog.LevelError // somebody has just changed the file
 	}
 	switch was := cur.failed(err); {
 	case err != nil && was == nil:
-		k.Log.LogAttrs(ctx, level, message, slog.String("instance", cur.Name), slog.Any("cause", err))
+		k.Log.LogAttrs(ctx, level, "trusted root not refreshed, the last good one counts", slog.String("instance", cur.Name), slog.Any("cause", err))
 	case err != nil:
-		k.Log.LogAttrs(ctx, slog.LevelDebug, message, slog.String("instance", cur.Name), slog.Any("cause", err))
+		k.Log.LogAttrs(ctx, slog.LevelDebug, "trusted root still not refreshed", slog.String("instance", cur.Name), slog.Any("cause", err))
 	case was != nil:
 		k.Log.LogAttrs(ctx, slog.LevelInfo, "trusted root refreshed again", slog.String("instance", cur.Name))
 	}
