@@ -60,11 +60,13 @@ func (r *Received) attest(ctx context.Context, c *Commit) error {
 
 // attest adds attestations to a commit, and holds it to what the channel demands.
 func (u *Uploads) attest(ctx context.Context, c *Commit, bundles [][]byte) (err error) {
-	if len(bundles) > 0 && c.Channel.Attestations.Mode == policy.Off {
-		return c.takesNone()
-	}
-	if c.Attestations, err = u.attested(ctx, *c, bundles); err != nil {
-		return err
+	if len(bundles) > 0 {
+		if c.Channel.Attestations.Mode == policy.Off {
+			return c.takesNone()
+		}
+		if c.Attestations, err = u.attested(ctx, *c, bundles); err != nil {
+			return err
+		}
 	}
 	return c.Hold(c.Channel.Attestations)
 }
