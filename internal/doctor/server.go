@@ -182,7 +182,6 @@ func issuerKeys(is issuer, now time.Time) Finding {
 func instanceKeys(i instance, now time.Time) Finding {
 	check := "sigstore " + shown(i.Name)
 	reach := "Let the server reach its TUF repository by https, through HTTPS_PROXY if need be, or give it the keys as a file with --sigstore-root; its log says why under: trusted root"
-	days := int(now.Sub(i.UsedAt).Hours()) / 24
 	switch {
 	case !i.Usable:
 		return fail(check, "the server has no keys of it, so that none of its attestations can be checked", reach)
@@ -193,6 +192,26 @@ func instanceKeys(i instance, now time.Time) Finding {
 	case i.Stale:
 		return look(check, fmt.Sprintf("its newest keys were last to be had %s ago; those count on", now.Sub(i.CheckedAt).Round(time.Hour)), reach)
 	default:
-		return ok(check, "its keys are in use for %d days, from: %s", days, shown(i.Source))
+		return ok(check, "its keys %s", origin(i, now))
 	}
+}
+
+// origin is where an instance's keys come from, as the end of a sentence.
+func origin(i instance, now time.Time) string {
+	switch i.Source {
+	case "program":
+		return "are those that its program carries"
+	case "file":
+		return "come from a file, used for " + days(now.Sub(i.UsedAt))
+	default:
+		return "come from its TUF repository, asked " + now.Sub(i.CheckedAt).Round(time.Second).String() + " ago"
+	}
+}
+
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < 2*day {
+		return d.Round(time.Minute).String()
+	}
+	return fmt.Sprintf("%d days", d/day)
 }
