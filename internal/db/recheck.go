@@ -18,7 +18,7 @@ import (
 // ClaimLook implements recheck.Store.
 func (db *DB) ClaimLook(ctx context.Context, until time.Time) (l recheck.Look, ok bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		ok = false
+		l, ok = recheck.Look{Until: until}, false
 		var sum []byte
 		err := tx.QueryRowContext(ctx, `SELECT instance, sha256, after_id FROM second_look WHERE after_id IS NOT NULL AND busy_us <= $1 ORDER BY instance LIMIT 1`+db.skipLocked,
 			micros(db.now())).Scan(&l.Instance, &sum, &l.After)
@@ -68,7 +68,8 @@ func (db *DB) AttestationsAfter(ctx context.Context, artifact int64, artifacts i
 func (db *DB) SaveLook(ctx context.Context, l recheck.Look, s recheck.Step) (saved bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		after := sql.NullInt64{Int64: s.To, Valid: !s.Done}
-		res, err := tx.ExecContext(ctx, `UPDATE second_look SET after_id = $4, busy_us = $5 WHERE instance = $1 AND sha256 = $2 AND after_id = $3`, l.Instance, l.SHA256[:], l.After, after, orZero(s.Until))
+		res, err := tx.ExecContext(ctx, `UPDATE second_look SET after_id = $4, busy_us = $5 WHERE instance = $1 AND sha256 = $2 AND after_id = $3 AND busy_us = $6`,
+			l.Instance, l.SHA256[:], l.After, after, orZero(s.Until), micros(l.Until))
 		if err != nil {
 			return fmt.Errorf("save second look: %w", err)
 		}

@@ -126,8 +126,9 @@ func (db *DB) TrustedRoot(ctx context.Context, sum [32]byte) (root []byte, err e
 	return root, nil
 }
 
-// judgedEarlier has the second look begin anew before an artifact, where one of its new attestations was judged by a root that
-// was replaced meanwhile: a look that has come past it would miss it.
+// judgedEarlier has the second look go back to before an artifact, where one of its new attestations was judged by a root that
+// was replaced meanwhile: a look that has come past it would miss it. One that has not come so far is taken from its server,
+// too, which may have read the page of the artifact already.
 func (db *DB) judgedEarlier(ctx context.Context, tx *sql.Tx, id int64, list []publish.Attestation) error {
 	for _, a := range list {
 		// Locked: who replaces the root waits for this commit, and its look then sees what is added here.
@@ -138,7 +139,7 @@ func (db *DB) judgedEarlier(ctx context.Context, tx *sql.Tx, id int64, list []pu
 		if r.Number == 0 || hex.EncodeToString(r.SHA256[:]) == a.Root {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE second_look SET after_id = $2, busy_us = 0 WHERE instance = $1 AND (after_id IS NULL OR after_id > $2)`, a.Profile, id-1); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE second_look SET after_id = CASE WHEN after_id < $2 THEN after_id ELSE $2 END, busy_us = 0 WHERE instance = $1`, a.Profile, id-1); err != nil {
 			return fmt.Errorf("look again at attestations: %w", err)
 		}
 	}

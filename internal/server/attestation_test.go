@@ -43,19 +43,25 @@ func attestedBoth(t *testing.T, run func(t *testing.T, w *attested)) {
 	for _, name := range []string{"sqlite", "postgres"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := &attested{&world{}, attesttest.New(t)}
-			root := filepath.Join(t.TempDir(), "ours.json")
-			if err := os.WriteFile(root, a.instance.Root, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			a.Server = servertest.New(t, servertest.Options{Postgres: name == "postgres", Configure: func(c *config.Config) { c.UploadMax, c.SigstoreRoots = uploadMax, []string{root} }})
-			a.ann = a.robot(t, "ann")
-			a.forge = a.Channel(t, a.ann, "forge", channel.Public)
-			a.publisher = a.Publisher(t, a.forge, trust.PublisherSpec{Packages: []string{"tide*"}})
-			a.annUploads = a.Token(t, a.ann, nil, account.Upload)
-			run(t, a)
+			run(t, newAttested(t, servertest.Options{Postgres: name == "postgres"}))
 		})
 	}
+}
+
+func newAttested(t *testing.T, o servertest.Options) *attested {
+	t.Helper()
+	a := &attested{&world{}, attesttest.New(t)}
+	root := filepath.Join(t.TempDir(), "ours.json")
+	if err := os.WriteFile(root, a.instance.Root, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.Configure = func(c *config.Config) { c.UploadMax, c.SigstoreRoots = uploadMax, []string{root} }
+	a.Server = servertest.New(t, o)
+	a.ann = a.robot(t, "ann")
+	a.forge = a.Channel(t, a.ann, "forge", channel.Public)
+	a.publisher = a.Publisher(t, a.forge, trust.PublisherSpec{Packages: []string{"tide*"}})
+	a.annUploads = a.Token(t, a.ann, nil, account.Upload)
+	return a
 }
 
 // run is a job with its publish token, and its certificate's extensions.

@@ -54,6 +54,8 @@ type Options struct {
 	Configure func(*config.Config)
 	// Now is the clock; nil means the real one.
 	Now func() time.Time
+	// Idle leaves out what goes on beside the requests, for tests that do it step by step.
+	Idle bool
 }
 
 // Both runs a test on a server with SQLite and on one with PostgreSQL.
@@ -98,6 +100,9 @@ func New(t testing.TB, o Options) *Server {
 	front.Config.Handler = s.Handler()
 	front.Start()
 	t.Cleanup(front.Close)
+	if o.Idle {
+		return s
+	}
 	jobs, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Run(jobs) }()

@@ -66,6 +66,22 @@ func New(t testing.TB) *Instance {
 	return i
 }
 
+// RootWith is the trusted root of i with the logs (tlogs), or the authorities (certificateAuthorities), of another instance in
+// the place of its own.
+func (i *Instance) RootWith(other *Instance, member string) []byte {
+	i.t.Helper()
+	var root, its map[string]json.RawMessage
+	check(i.t, json.Unmarshal(i.Root, &root))
+	check(i.t, json.Unmarshal(other.Root, &its))
+	if root[member] == nil {
+		i.t.Fatalf("a trusted root has no %s", member)
+	}
+	root[member] = its[member]
+	b, err := json.Marshal(root)
+	check(i.t, err)
+	return b
+}
+
 func onlyLog(t testing.TB, c *ca.VirtualSigstore) *root.TransparencyLog {
 	t.Helper()
 	for _, log := range c.RekorLogs() {

@@ -33,15 +33,21 @@ func (k *Instances) Run(ctx context.Context) {
 	t := time.NewTicker(tick)
 	defer t.Stop()
 	for {
-		k.refreshing.Lock()
-		k.refresh(ctx, askTime, func(cur *current) bool { return cur.due(k.Now()) })
-		k.refreshing.Unlock()
+		k.Refresh(ctx)
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// Refresh looks for newer roots once: in repositories that are to be asked again, in files and in the database. How it went
+// says Health.
+func (k *Instances) Refresh(ctx context.Context) {
+	k.refreshing.Lock()
+	defer k.refreshing.Unlock()
+	k.refresh(ctx, askTime, func(cur *current) bool { return cur.due(k.Now()) })
 }
 
 // onDemand looks for newer roots because an attestation names a log or an authority that nobody knows: once a minute in

@@ -58,6 +58,9 @@ func TestCounts(t *testing.T) {
 		{"somebody else, by publishers", changed(func(p *policy.Policy) { p.Signer = policy.SignedByPublisher }), signature(other), fault.SignerMismatch},
 		{"anybody", changed(func(p *policy.Policy) { p.Signer = policy.SignedByAnybody }), signature(other), ""},
 		{"provenance", policy.Default(), signature(slsa), fault.NotStatement},
+		{"no longer trusted", changed(func(p *policy.Policy) { p.Signer = policy.SignedByAnybody }), signature(func(s *policy.Signature) {
+			s.Distrust = &attest.Distrust{Code: fault.LogUnknown, Sentence: "Its log is unknown."}
+		}), fault.LogUnknown},
 		{"another channel", policy.Default(), signature(aimed("https://conda.example.com/other")), fault.TargetMismatch},
 		{"an alias", changed(func(p *policy.Policy) { p.Aliases = []string{"https://old.example.com/harbour"} }), signature(aimed("https://old.example.com/harbour")), ""},
 		{"an alias where only this address counts", changed(func(p *policy.Policy) {

@@ -25,6 +25,8 @@ type Look struct {
 	SHA256   [32]byte
 	// After is the artifact up to which it has come; 0: it begins.
 	After int64
+	// Until is how long its server has it to itself. It tells that from others that have come as far.
+	Until time.Time
 }
 
 // Stored is an attestation as it is kept.
@@ -53,8 +55,8 @@ type Store interface {
 	// AttestationsAfter lists the attestations of the next artifacts that have any, at most so many artifacts.
 	AttestationsAfter(ctx context.Context, artifact int64, artifacts int) ([]Stored, error)
 	// SaveLook keeps how far l has come since it was at l.After, and tells the audit logs of the channels of what was found. It
-	// reports false, and changes nothing, where the look begins anew: the root was replaced, or an attestation came that was
-	// judged by an older one.
+	// reports false, and changes nothing, where the look is not this server's any more: the root was replaced, an attestation
+	// came that was judged by an older one, or another server took it over.
 	SaveLook(ctx context.Context, l Look, s Step) (bool, error)
 }
 
@@ -93,7 +95,7 @@ func (j *Looks) Run(ctx context.Context) {
 	t := time.NewTicker(every)
 	defer t.Stop()
 	for {
-		if err := j.all(ctx); err != nil && ctx.Err() == nil {
+		if err := j.Finish(ctx); err != nil && ctx.Err() == nil {
 			j.Log.LogAttrs(ctx, slog.LevelError, "second look at attestations failed", slog.Any("cause", err))
 		}
 		select {
@@ -105,8 +107,8 @@ func (j *Looks) Run(ctx context.Context) {
 	}
 }
 
-// all does every look that is not done.
-func (j *Looks) all(ctx context.Context) error {
+// Finish does every look that is not done and that no other server is at.
+func (j *Looks) Finish(ctx context.Context) error {
 	for {
 		l, ok, err := j.Store.ClaimLook(ctx, j.Now().Add(lease))
 		if err != nil || !ok {
@@ -125,24 +127,26 @@ func (j *Looks) do(ctx context.Context, l Look) error {
 		return err
 	}
 	for {
-		stored, err := j.Store.AttestationsAfter(ctx, l.After, page)
-		if err != nil {
-			return err
-		}
-		found, err := j.look(ctx, profile, stored)
-		if err != nil { // the server stops: let others in at once
+		s, err := j.next(ctx, profile, l.After)
+		if err != nil { // the server stops, perhaps: let others in at once
 			_, errLeave := j.Store.SaveLook(context.WithoutCancel(ctx), l, Step{To: l.After})
 			return fmt.Errorf("look at attestations of %s: %w", l.Instance, errors.Join(err, errLeave))
-		}
-		s := Step{To: l.After, Done: true}
-		if len(stored) > 0 {
-			s = Step{To: stored[len(stored)-1].ArtifactID, Found: found, Until: j.Now().Add(lease)}
 		}
 		if ok, err := j.Store.SaveLook(ctx, l, s); err != nil || !ok || s.Done {
 			return err
 		}
-		l.After = s.To
+		l.After, l.Until = s.To, s.Until
 	}
+}
+
+// next looks at the page after an artifact.
+func (j *Looks) next(ctx context.Context, p *attest.Profile, after int64) (Step, error) {
+	stored, err := j.Store.AttestationsAfter(ctx, after, page)
+	if err != nil || len(stored) == 0 {
+		return Step{To: after, Done: true}, err
+	}
+	found, err := j.look(ctx, p, stored)
+	return Step{To: stored[len(stored)-1].ArtifactID, Found: found, Until: j.Now().Add(lease)}, err
 }
 
 // look verifies what others than this root have judged, and returns what is to be changed.
