@@ -1,0 +1,257 @@
+package instance_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sigstore/sigstore/pkg/signature"
+
+	"sluice/internal/attest"
+	"sluice/internal/attest/attesttest"
+	"sluice/internal/attest/instance"
+	"sluice/internal/db"
+	"sluice/internal/fault"
+	"sluice/internal/servertest"
+	"sluice/internal/servertest/postgres"
+)
+
+// world is what instances of servers live in: a database, and a clock that is the real one, or later.
+type world struct {
+	*db.DB
+	dir   string
+	later atomic.Int64 // by how much, in nanoseconds
+	log   servertest.Log
+}
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.later.Load())) }
+
+// aDay moves the clock on, so that repositories are to be asked again.
+func (w *world) aDay() { w.later.Add(int64(25 * time.Hour)) }
+
+func both(t *testing.T, run func(t *testing.T, w *world)) {
+	t.Helper()
+	for _, name := range []string{"sqlite", "postgres"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{dir: filepath.Join(t.TempDir(), "tuf")}
+			var err error
+			if name == "postgres" {
+				w.DB, err = db.OpenPostgres(t.Context(), postgres.Database(t), w.now)
+			} else {
+				w.DB, err = db.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "sluice.db"), w.now)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = w.Close() })
+			run(t, w)
+		})
+	}
+}
+
+// start makes the instances of a server that begins.
+func (w *world) start(t *testing.T, sources ...instance.Source) *instance.Instances {
+	t.Helper()
+	k, err := w.tryStart(t, sources...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func (w *world) tryStart(t *testing.T, sources ...instance.Source) (*instance.Instances, error) {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	return instance.New(t.Context(), instance.Config{Sources: sources, Store: w.DB, Dir: w.dir, Log: log, Now: w.now})
+}
+
+// has says which root the only instance has, and how that came.
+func has(t *testing.T, name string, k *instance.Instances, root []byte, failed bool) instance.Health {
+	t.Helper()
+	h := k.Health()[0]
+	want := ""
+	if root != nil {
+		want = fmt.Sprintf("%x", sha256.Sum256(root))
+	}
+	if h.Root != want || (h.LastError != "") != failed {
+		t.Errorf("%s: the root is %.8s, want %.8s; error %q", name, h.Root, want, h.LastError)
+	}
+	return h
+}
+
+const file = "tide-1.0-0.conda"
+
+// sign makes a bundle of an instance, with what it is for.
+func sign(i *attesttest.Instance) ([]byte, attest.Subject) {
+	s := attest.Subject{File: file, SHA256: sha256.Sum256([]byte("tide"))}
+	job := attesttest.Job()
+	return i.Sign(attesttest.Signing{
+		PayloadType: "application/vnd.in-toto+json", Statement: attesttest.Statement(s.File, s.SHA256, "https://conda.example.com/forge"),
+		URIs: []string{job[9]}, Extensions: job, At: time.Now(),
+	}), s
+}
+
+// checked is the code by which a bundle is refused; "" for accepted.
+func checked(t *testing.T, k *instance.Instances, raw []byte, s attest.Subject) fault.Code {
+	t.Helper()
+	v, err := k.Checker.Check(raw, s)
+	if err == nil {
+		if v.Root != k.Health()[0].Root {
+			t.Errorf("checked by %s, while %s is in use", v.Root, k.Health()[0].Root)
+		}
+		return ""
+	}
+	return fault.CodeOf(err)
+}
+
+func changed(k *instance.Instances) bool {
+	select {
+	case <-k.Changed():
+		return true
+	default:
+		return false
+	}
+}
+
+// What a repository tells is used, and nothing older or unsigned ever after.
+func TestRepository(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		one, two := attesttest.New(t), attesttest.New(t)
+		three := two.RootWith(one, "tlogs")
+		bundle, subject := sign(two)
+		repo := newRepository(t)
+		k := w.start(t, repo.source())
+		has(t, "nobody was asked", k, nil, false)
+
+		k.Refresh(t.Context())
+		has(t, "it has no trusted root", k, nil, true)
+		repo.publish(one.Root)
+		k.Refresh(t.Context())
+		has(t, "it is not asked again at once", k, nil, true)
+		w.aDay()
+		k.Refresh(t.Context())
+		if h := has(t, "its first", k, one.Root, false); h.Source != instance.FromTUF || h.Stale || h.ValidUntil.Before(time.Now().Add(valid-time.Hour)) || w.now().Sub(h.CheckedAt) > time.Hour {
+			t.Errorf("%+v", h)
+		}
+		if !changed(k) || checked(t, k, bundle, subject) != fault.LogUnknown {
+			t.Error("the first is not in use")
+		}
+		old := repo.state()
+
+		asked := repo.requests()
+		repo.publish(two.Root)
+		k.Refresh(t.Context())
+		if has(t, "within a day", k, one.Root, false); repo.requests() != asked {
+			t.Error("it was asked")
+		}
+		w.aDay()
+		k.Refresh(t.Context())
+		if has(t, "its second", k, two.Root, false); !changed(k) || checked(t, k, bundle, subject) != "" {
+			t.Error("the second is not in use")
+		}
+		if _, err := os.Stat(w.dir); !os.IsNotExist(err) {
+			t.Errorf("something is left in the folder: %v", err)
+		}
+		second := repo.state()
+
+		// Away, old and forged, before and after a restart: what was had stays.
+		forged := func() {
+			_, private, err := ed25519.GenerateKey(rand.Reader)
+			repo.check(err)
+			key, err := signature.LoadED25519Signer(private)
+			repo.check(err)
+			repo.version++
+			repo.stamp(time.Now().Add(valid), key)
+			repo.version--
+		}
+		for _, tt := range []struct {
+			name string
+			do   func()
+		}{
+			{"away", func() { repo.leave(true) }},
+			{"old", func() { repo.restore(old) }},
+			{"forged", forged},
+			{"expired", func() { repo.version++; repo.stamp(time.Now().Add(-time.Hour), repo.keys["timestamp"]); repo.version-- }},
+			{"corrupted", func() {
+				repo.publish(three)
+				repo.put(fmt.Sprintf("targets/%x.trusted_root.json", sha256.Sum256(three)), bytes.Replace(three, []byte("2"), []byte("3"), 1))
+			}},
+		} {
+			tt.do()
+			w.aDay()
+			k.Refresh(t.Context())
+			has(t, tt.name, k, two.Root, true)
+			again := w.start(t, repo.source())
+			has(t, tt.name+", a restart", again, two.Root, false)
+			if checked(t, again, bundle, subject) != "" {
+				t.Errorf("%s: a server that starts again refuses", tt.name)
+			}
+			again.Refresh(t.Context())
+			if h := has(t, tt.name+", asked after a restart", again, two.Root, true); h.Stale != h.ValidUntil.Before(w.now()) {
+				t.Errorf("%s: %+v", tt.name, h)
+			}
+			repo.leave(false)
+			repo.restore(second)
+		}
+		if changed(k) {
+			t.Error("a root was replaced")
+		}
+		// What was signed counts from then on, though its file was corrupted: the repository is at its third version.
+		w.aDay()
+		k.Refresh(t.Context())
+		has(t, "its second version again", k, two.Root, true)
+
+		// With new keys that the old ones vouch for it is believed again. Other servers find what one has found.
+		repo.rotate()
+		repo.publish(three)
+		other := w.start(t, repo.source())
+		other.Refresh(t.Context())
+		has(t, "with new keys", other, three, false)
+		asked = repo.requests()
+		repo.leave(true)
+		k.Refresh(t.Context()) // not due
+		if has(t, "what another server found", k, three, true); repo.requests() != asked || !changed(k) {
+			t.Errorf("%d requests, before %d", repo.requests(), asked)
+		}
+		roots, err := w.TrustedRoots(t.Context())
+		if err != nil || len(roots) != 3 || roots[0].Number != 3 || !roots[0].ReplacedAt.IsZero() || !roots[1].ReplacedAt.Equal(roots[0].UsedAt) || roots[2].SHA256 != sha256.Sum256(one.Root) {
+			t.Errorf("%+v, %v", roots, err)
+		}
+		for _, b := range [][]byte{one.Root, two.Root, three} {
+			if kept, err := w.TrustedRoot(t.Context(), sha256.Sum256(b)); err != nil || !bytes.Equal(kept, b) {
+				t.Errorf("a root that was used: %v", err)
+			}
+		}
+	})
+}
+
+// The log tells once that a repository does not answer, and once that it does again.
+func TestRepositoryLog(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		repo := newRepository(t)
+		repo.publish(attesttest.New(t).Root)
+		repo.leave(true)
+		k := w.start(t, repo.source())
+		for range 3 {
+			k.Refresh(t.Context())
+			w.aDay()
+		}
+		repo.leave(false)
+		k.Refresh(t.Context())
+		if said := w.log.String(); strings.Count(said, "trusted root not refreshed") != 1 || strings.Count(said, "level=WARN") != 1 || strings.Count(said, "refreshed again") != 1 {
+			t.Error(said)
+		}
+	})
+}
