@@ -33,12 +33,13 @@ type fileState struct {
 }
 
 // start is the root that an instance begins with, beside the one that it had last: the file's, what the repository told, or
-// the one that it starts with. The zero value where there is none.
+// the one that it starts with, which also replaces what a repository told that is asked no more, where it is newer. The zero
+// value where there is none.
 func (c *current) start(last Root) (Root, error) {
 	switch {
 	case c.File != "":
 		return c.read()
-	case last.Source == FromTUF || c.Start == nil: // what the program carries is older than what was told, or nothing
+	case c.Start == nil, last.Source == FromTUF && (c.Repository != nil || !newer(c.Start, last.JSON)):
 		return last, nil
 	default:
 		return Root{Instance: c.Name, JSON: c.Start, Source: FromProgram}, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -252,6 +253,57 @@ func TestRepositoryLog(t *testing.T) {
 		k.Refresh(t.Context())
 		if said := w.log.String(); strings.Count(said, "trusted root not refreshed") != 1 || strings.Count(said, "level=WARN") != 1 || strings.Count(said, "refreshed again") != 1 {
 			t.Error(said)
+		}
+	})
+}
+
+// since is a trusted root with another beginning of its log.
+func since(t *testing.T, root []byte, at string) []byte {
+	t.Helper()
+	var r map[string]any
+	if err := json.Unmarshal(root, &r); err != nil {
+		t.Fatal(err)
+	}
+	log, _ := r["tlogs"].([]any)[0].(map[string]any)
+	log["publicKey"].(map[string]any)["validFor"] = map[string]string{"start": at}
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Where the repository is asked no more, the newer of what it told and what the program carries counts.
+func TestRepositorySwitchedOff(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		i := attesttest.New(t)
+		old, told, next := since(t, i.Root, "2037-01-01T00:00:00Z"), since(t, i.Root, "2038-01-01T00:00:00Z"), since(t, i.Root, "2039-01-01T00:00:00Z")
+		repo := newRepository(t)
+		repo.publish(told)
+		asking := repo.source()
+		asking.Start = old
+		k := w.start(t, asking)
+		if h := has(t, "at first", k, old, false); h.Source != instance.FromProgram {
+			t.Errorf("%+v", h)
+		}
+		k.Refresh(t.Context())
+		has(t, "asked", k, told, false)
+		for _, tt := range []struct {
+			name    string
+			carried []byte
+			asks    bool
+			want    []byte
+		}{
+			{"off", old, false, told},
+			{"a newer program that asks", next, true, told},
+			{"off, and a newer program", next, false, next},
+		} {
+			s := instance.Source{Name: asking.Name, Start: tt.carried}
+			if tt.asks {
+				s.Repository = asking.Repository
+			}
+			has(t, tt.name, w.start(t, s), tt.want, false)
 		}
 	})
 }
