@@ -33,6 +33,11 @@ func TestChecks(t *testing.T) {
 		change(&is)
 		return issuerKeys(is, now)
 	}
+	sigstoreWith := func(change func(*instance)) []Finding {
+		i := instance{Name: "acme", Usable: true, Source: "tuf", UsedAt: now.Add(-90 * time.Hour), CheckedAt: now.Add(-48 * time.Hour)}
+		change(&i)
+		return []Finding{instanceKeys(i, now)}
+	}
 	with304 := fetched{get: came(200, "application/json", "{}", "Etag", `"a"`), again: came(304, "", "", "Etag", `"a"`), head: came(200, "", "")}
 	without := with304
 	without.get = came(200, "application/json", "{}")
@@ -62,6 +67,11 @@ func TestChecks(t *testing.T) {
 		{"fresh keys", []Finding{issuerWith(func(*issuer) {})}, ""},
 		{"old keys", []Finding{issuerWith(func(i *issuer) { i.FetchedAt = now.Add(-5 * time.Hour) })}, "look issuer github: the keys of https://ci.example.com were fetched 5h0m0s ago"},
 		{"keys too old", []Finding{issuerWith(func(i *issuer) { i.Usable = false })}, "fail issuer github: the server's keys of https://ci.example.com are too old"},
+		{"fresh sigstore", sigstoreWith(func(*instance) {}), ""},
+		{"sigstore without keys", sigstoreWith(func(i *instance) { i.Usable = false }), "fail sigstore acme: the server has no keys of it"},
+		{"sigstore by an old file", sigstoreWith(func(i *instance) { i.Stale, i.Source = true, "file" }), "look sigstore acme: the file with its keys cannot be read"},
+		{"sigstore by the program", sigstoreWith(func(i *instance) { i.Stale, i.CheckedAt = true, time.Time{} }), "look sigstore acme: its newest keys were never to be had"},
+		{"sigstore of last week", sigstoreWith(func(i *instance) { i.Stale = true }), "look sigstore acme: its newest keys were last to be had 48h0m0s ago"},
 		{"no issuer here", []Finding{audience("conda.example.com", nil)}, "fail audience: clients will ask for conda.example.com, the server takes "},
 		{"an upload that is cut off", []Finding{upload(answer{err: errCut})}, "fail upload: a body of 8 MiB is cut off on the way: connection reset by peer"},
 		{"an upload that a stranger refuses", []Finding{upload(came(401, "text/plain", "no"))}, "fail upload: POST /api/v1/upload/doctor of 8 MiB: something before"},

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -305,5 +306,140 @@ func TestRepositorySwitchedOff(t *testing.T) {
 			}
 			has(t, tt.name, w.start(t, s), tt.want, false)
 		}
+	})
+}
+
+// A file is read again when it changes; one that is broken or away changes nothing, also at the next start.
+func TestFile(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		one, two := attesttest.New(t), attesttest.New(t)
+		bundle, subject := sign(two)
+		path := filepath.Join(t.TempDir(), "ours.json")
+		changes := 0
+		write := func(b []byte) {
+			t.Helper()
+			changes++
+			if err := os.WriteFile(path, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			at := time.Now().Add(time.Duration(changes) * time.Second) // file systems may have coarse clocks
+			if err := os.Chtimes(path, at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		source := instance.Source{Name: "ours", File: path}
+		for _, b := range [][]byte{nil, []byte("{}"), []byte("no JSON"), bytes.Repeat([]byte(" "), 1<<20+1)} {
+			if b != nil {
+				write(b)
+			}
+			if _, err := w.tryStart(t, source); err == nil || !strings.Contains(err.Error(), "sigstore instance ours") {
+				t.Errorf("it starts with %.10q: %v", b, err)
+			}
+		}
+		write(one.Root)
+		k := w.start(t, source)
+		if h := has(t, "the file", k, one.Root, false); h.Source != instance.FromFile || h.Stale {
+			t.Errorf("%+v", h)
+		}
+		k.Refresh(t.Context())
+		if has(t, "the same", k, one.Root, false); changed(k) || checked(t, k, bundle, subject) != fault.LogUnknown {
+			t.Error("something has changed")
+		}
+		write(two.Root)
+		k.Refresh(t.Context())
+		if has(t, "another", k, two.Root, false); !changed(k) || checked(t, k, bundle, subject) != "" {
+			t.Error("the other is not in use")
+		}
+		for _, tt := range []struct {
+			name string
+			do   func()
+		}{
+			{"broken", func() { write([]byte("{}")) }},
+			{"too long", func() { write(bytes.Repeat([]byte(" "), 1<<20+1)) }},
+			{"away", func() {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			}},
+		} {
+			tt.do()
+			for range 2 {
+				k.Refresh(t.Context())
+				if h := has(t, tt.name, k, two.Root, true); !h.Stale {
+					t.Errorf("%s: %+v", tt.name, h)
+				}
+			}
+			again := w.start(t, source)
+			if h := has(t, tt.name+", a restart", again, two.Root, true); !h.Stale || checked(t, again, bundle, subject) != "" {
+				t.Errorf("%s, a restart: %+v", tt.name, h)
+			}
+		}
+		// One ERROR of k, whose file was never right in between, and one of each restart.
+		if said := w.log.String(); strings.Count(said, "level=ERROR") != 1+3 || strings.Count(said, "the last good one counts") != 1+3 {
+			t.Error(said)
+		}
+		write(one.Root)
+		k.Refresh(t.Context())
+		if h := has(t, "right again", k, one.Root, false); h.Stale || !changed(k) {
+			t.Errorf("%+v", h)
+		}
+	})
+}
+
+// Who brings a bundle of a log that nobody here knows has the repository asked: once a minute, whoever comes.
+func TestUnknownLog(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		one, two, stranger := attesttest.New(t), attesttest.New(t), attesttest.New(t)
+		bundle, subject := sign(two)
+		foreign, _ := sign(stranger)
+		repo := newRepository(t)
+		repo.leave(true)
+		k := w.start(t, repo.source())
+		if code := checked(t, k, bundle, subject); code != fault.NoTrustRoot {
+			t.Errorf("without keys: %q", code)
+		}
+		repo.leave(false)
+		repo.publish(one.Root)
+		w.later.Add(int64(time.Minute))
+		// Its keys come with the first who needs them.
+		if code := checked(t, k, bundle, subject); code != fault.LogUnknown {
+			t.Errorf("with other keys: %q", code)
+		}
+		has(t, "on demand", k, one.Root, false)
+		repo.publish(two.Root)
+		asked := repo.requests()
+		if code := checked(t, k, bundle, subject); code != fault.LogUnknown || repo.requests() != asked {
+			t.Errorf("within the minute: %q, %d requests, before %d", code, repo.requests(), asked)
+		}
+		w.later.Add(int64(time.Minute))
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				if code := checked(t, k, bundle, subject); code != "" {
+					t.Errorf("with the newest keys: %q", code)
+				}
+			})
+		}
+		all.Wait()
+		// Root, timestamp, snapshot, targets and the target.
+		if n := repo.requests() - asked; n != 5 {
+			t.Errorf("%d requests for one refresh", n)
+		}
+		asked = repo.requests()
+		for range 2 {
+			w.later.Add(int64(time.Minute))
+			if code := checked(t, k, foreign, subject); code != fault.LogUnknown {
+				t.Errorf("of a stranger: %q", code)
+			}
+		}
+		if n := repo.requests() - asked; n == 0 {
+			t.Error("nobody was asked for the stranger")
+		}
+		if code := checked(t, k, bundle, attest.Subject{File: file}); code != fault.WrongArtifact {
+			t.Errorf("for another file: %q", code)
+		}
+		has(t, "at last", k, two.Root, false)
 	})
 }
