@@ -7,9 +7,13 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/tuf"
 
 	"sluice/internal/config"
 	"sluice/internal/servertest"
@@ -167,6 +171,10 @@ func TestPrivateChannel(t *testing.T) {
 func TestServers(t *testing.T) {
 	t.Parallel()
 	ahead := func() time.Time { return time.Now().Add(10 * time.Minute) }
+	begin := filepath.Join(t.TempDir(), "root.json")
+	if err := os.WriteFile(begin, tuf.DefaultRoot(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name   string
 		o      servertest.Options
@@ -178,6 +186,9 @@ func TestServers(t *testing.T) {
 			"fail audience: clients will ask for 127.0.0.1, the server takes conda.example.com"}},
 		{name: "an issuer that is away", o: servertest.Options{Configure: func(c *config.Config) { c.Issuers = map[string]config.Issuer{"github": {URL: "http://127.0.0.1:1"}} }},
 			want: []string{"fail issuer github: the server has no keys of http://127.0.0.1:1"}},
+		{name: "keys of sigstore that cannot be had", o: servertest.Options{Configure: func(c *config.Config) {
+			c.SigstoreTUF, c.SigstoreTUFRoot = "http://127.0.0.1:1", begin
+		}}, want: []string{"fail sigstore 127.0.0.1: the server has no keys of it"}},
 		{name: "a clock that is wrong", o: servertest.Options{Now: ahead},
 			want: []string{"fail clock: the server's is 10m0s ahead of this machine's", "fail issuer github: the clock of http://127.0.0.1:"}},
 		{name: "a clock here that is wrong", change: func(x *Target) { x.Now = ahead }, want: []string{"look clock: this machine's is 10m0s ahead of the server's, which agrees with the issuers'"}},

@@ -56,12 +56,18 @@ func newAttested(t *testing.T, o servertest.Options) *attested {
 		t.Fatal(err)
 	}
 	o.Configure = func(c *config.Config) { c.UploadMax, c.SigstoreRoots = uploadMax, []string{root} }
-	a.Server = servertest.New(t, o)
-	a.ann = a.robot(t, "ann")
-	a.forge = a.Channel(t, a.ann, "forge", channel.Public)
-	a.publisher = a.Publisher(t, a.forge, trust.PublisherSpec{Packages: []string{"tide*"}})
-	a.annUploads = a.Token(t, a.ann, nil, account.Upload)
+	a.start(t, o)
 	return a
+}
+
+// start starts the server, and makes people and a channel.
+func (w *attested) start(t *testing.T, o servertest.Options) {
+	t.Helper()
+	w.Server = servertest.New(t, o)
+	w.ann = w.robot(t, "ann")
+	w.forge = w.Channel(t, w.ann, "forge", channel.Public)
+	w.publisher = w.Publisher(t, w.forge, trust.PublisherSpec{Packages: []string{"tide*"}})
+	w.annUploads = w.Token(t, w.ann, nil, account.Upload)
 }
 
 // run is a job with its publish token, and its certificate's extensions.
