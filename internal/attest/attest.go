@@ -39,7 +39,7 @@ type Verdict struct {
 	Target Target `json:"target"`
 	// Times are when logs and timestamp authorities saw the signature, in the bundle's order; at least one.
 	Times []time.Time `json:"times"`
-	// Log is the entry in the transparency log; the zero value where the profile needs none.
+	// Log is the entry in the transparency log, as far as it is proven; the zero value where the profile needs none.
 	Log LogEntry `json:"log"`
 }
 
@@ -90,7 +90,7 @@ func (c *Checker) check(raw []byte, s Subject, says func(statement) (Target, err
 		return Verdict{}, err
 	}
 	v := Verdict{Key: b.key(), Serial: b.certificate.SerialNumber.Text(hexadecimal)}
-	profile, times, err := c.verified(raw, s)
+	profile, witness, err := c.verified(raw, s)
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -106,10 +106,7 @@ func (c *Checker) check(raw []byte, s Subject, says func(statement) (Target, err
 	if v.Signer, err = fulcio.Read(b.certificate); err != nil {
 		return Verdict{}, err
 	}
-	for _, t := range times {
-		v.Times = append(v.Times, t.Timestamp)
-	}
-	v.Log = b.log
+	v.Times, v.Log = witness.times, witness.log
 	return v, nil
 }
 

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/sigstore/sigstore-go/pkg/bundle"
@@ -76,15 +74,6 @@ type opened struct {
 	certificate        *x509.Certificate
 	payloadType        string
 	payload, signature []byte
-	log                LogEntry
-}
-
-// LogEntry is an entry of a transparency log, for people to find it.
-type LogEntry struct {
-	// Index is its place in the log, decimal; empty where there is no entry.
-	Index string `json:"index,omitempty"`
-	// LogID is the log's key id in hex.
-	LogID string `json:"log_id,omitempty"`
 }
 
 func (b opened) key() Key {
@@ -118,14 +107,7 @@ func parse(raw []byte) (opened, error) {
 		return opened{}, fault.New(fault.NoCertificate, "The bundle has no certificate that says who signed: sign with an identity, not with a key.")
 	}
 	env := b.GetDsseEnvelope()
-	o := opened{
+	return opened{
 		certificate: content.Certificate(), payloadType: env.GetPayloadType(), payload: env.GetPayload(), signature: env.GetSignatures()[0].GetSig(),
-	}
-	if entries := b.GetVerificationMaterial().GetTlogEntries(); len(entries) > 0 {
-		o.log = LogEntry{Index: strconv.FormatInt(entries[0].GetLogIndex(), 10)}
-		if id := entries[0].GetLogId().GetKeyId(); len(id) <= 64 {
-			o.log.LogID = hex.EncodeToString(id)
-		}
-	}
-	return o, nil
+	}, nil
 }

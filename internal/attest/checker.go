@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/sigstore/sigstore-go/pkg/verify"
-
 	"sluice/internal/fault"
 )
 
@@ -55,32 +53,32 @@ func (c *Checker) Replace(p *Profile) {
 }
 
 // verified has the library verify a bundle, once more where somebody has found newer roots.
-func (c *Checker) verified(raw []byte, s Subject) (*Profile, []verify.TimestampVerificationResult, error) {
+func (c *Checker) verified(raw []byte, s Subject) (*Profile, witness, error) {
 	profiles := c.live.profiles.Load()
-	p, times, failure := c.try(*profiles, raw, s)
+	p, w, failure := c.try(*profiles, raw, s)
 	if failure != nil && c.live.renew != nil && (RootDecides(failure.Code) || failure.Code == fault.NoTrustRoot) {
 		c.live.renew()
 		if newer := c.live.profiles.Load(); newer != profiles {
-			p, times, failure = c.try(*newer, raw, s)
+			p, w, failure = c.try(*newer, raw, s)
 		}
 	}
 	if failure != nil {
-		return nil, nil, failure
+		return nil, witness{}, failure
 	}
-	return p, times, nil
+	return p, w, nil
 }
 
 // try runs the library, by each profile until one is content. Of several failures that of the profile is told which got
 // furthest.
-func (c *Checker) try(profiles []*Profile, raw []byte, s Subject) (*Profile, []verify.TimestampVerificationResult, *fault.Error) {
+func (c *Checker) try(profiles []*Profile, raw []byte, s Subject) (*Profile, witness, *fault.Error) {
 	var furthest *fault.Error
 	for _, p := range profiles {
 		if len(c.only) > 0 && !slices.Contains(c.only, p.Name) {
 			continue
 		}
-		times, failure := c.ask(p, raw, s.SHA256)
+		w, failure := c.ask(p, raw, s.SHA256)
 		if failure == nil {
-			return p, times, nil
+			return p, w, nil
 		}
 		if furthest == nil || stage(failure.Code) > stage(furthest.Code) {
 			furthest = failure
@@ -89,11 +87,11 @@ func (c *Checker) try(profiles []*Profile, raw []byte, s Subject) (*Profile, []v
 	if furthest == nil {
 		furthest = fault.New(fault.CertificateUntrusted, "This channel trusts no sigstore instance, so that no attestation can be checked: upload without one, or ask the operator.")
 	}
-	return nil, nil, furthest
+	return nil, witness{}, furthest
 }
 
 // ask has one profile verify a bundle on a core of its own.
-func (c *Checker) ask(p *Profile, raw []byte, sum [32]byte) ([]verify.TimestampVerificationResult, *fault.Error) {
+func (c *Checker) ask(p *Profile, raw []byte, sum [32]byte) (witness, *fault.Error) {
 	c.live.cores <- struct{}{}
 	defer func() { <-c.live.cores }()
 	return p.verify(raw, sum)

@@ -18,6 +18,7 @@ type Profile struct {
 	// Name is what verdicts call it.
 	Name     string
 	root     string           // the SHA-256 of the trusted root, in hex
+	logs     bool             // it has a transparency log, and an entry there is demanded
 	verifier *verify.Verifier // nil where there is no root yet
 }
 
@@ -28,7 +29,7 @@ func (p *Profile) Root() string { return p.root }
 func AwaitedProfile(name string) *Profile { return &Profile{Name: name} }
 
 // NewProfile makes a profile of a trusted root (sigstore's trusted_root.json). A bundle has to bring whatever the instance
-// gives: an entry of its transparency log and a promise of its certificate log, where the root lists those; and a time
+// gives: one entry of its transparency log and a promise of its certificate log, where the root lists those; and a time
 // that a log or a timestamp authority vouches for. Where there is no log, as with GitHub's instance for private
 // repositories, the time is a timestamp authority's.
 func NewProfile(name string, trustedRoot []byte) (*Profile, error) {
@@ -51,29 +52,40 @@ func NewProfile(name string, trustedRoot []byte) (*Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", name, err)
 	}
-	return &Profile{Name: name, root: fmt.Sprintf("%x", sha256.Sum256(trustedRoot)), verifier: v}, nil
+	return &Profile{Name: name, root: fmt.Sprintf("%x", sha256.Sum256(trustedRoot)), logs: logs, verifier: v}, nil
 }
 
 // verify has the library verify all of a bundle but who signed. The bundle is read anew, since the library notes in it what it found.
-func (p *Profile) verify(raw []byte, sum [32]byte) (times []verify.TimestampVerificationResult, failure *fault.Error) {
+func (p *Profile) verify(raw []byte, sum [32]byte) (w witness, failure *fault.Error) {
 	if p.verifier == nil {
-		return nil, fault.New(fault.NoTrustRoot, "This server could not get the keys of the sigstore instance %s so far, so that no attestation can be checked: send it again later; the operator finds the reason in the server's log.", p.Name)
+		return witness{}, fault.New(fault.NoTrustRoot, "This server could not get the keys of the sigstore instance %s so far, so that no attestation can be checked: send it again later; the operator finds the reason in the server's log.", p.Name)
 	}
 	defer func() {
 		if r := recover(); r != nil { // what strangers send must not end the server
-			times, failure = nil, fault.Wrap(fmt.Errorf("panic: %v", r), fault.BundleMalformed, "Not a sigstore bundle that can be verified.")
+			w, failure = witness{}, fault.Wrap(fmt.Errorf("panic: %v", r), fault.BundleMalformed, "Not a sigstore bundle that can be verified.")
 		}
 	}()
 	var b bundle.Bundle
 	if err := b.UnmarshalJSON(raw); err != nil {
-		return nil, fault.Wrap(err, fault.BundleMalformed, "Not a sigstore bundle: %s.", reason(err))
+		return witness{}, fault.Wrap(err, fault.BundleMalformed, "Not a sigstore bundle: %s.", reason(err))
+	}
+	// Of several the library takes those that it can verify and passes over the others, and does not say which.
+	entries := b.GetVerificationMaterial().GetTlogEntries()
+	if p.logs && len(entries) > 1 {
+		return witness{}, fault.New(fault.LogInvalid, "The attestation has %d entries of transparency logs, and exactly one is taken: sign with a configuration that names one log.", len(entries))
 	}
 	// Whom the certificate names is compared by whoever asked, field by field; see Checker.Check.
 	result, err := p.verifier.Verify(&b, verify.NewPolicy(verify.WithArtifactDigest("sha256", sum[:]), verify.WithoutIdentitiesUnsafe()))
 	if err != nil {
-		return nil, p.refusal(err)
+		return witness{}, p.refusal(err)
 	}
-	return result.VerifiedTimestamps, nil
+	for _, t := range result.VerifiedTimestamps {
+		w.times = append(w.times, t.Timestamp)
+	}
+	if p.logs {
+		w.log = logged(entries[0])
+	}
+	return w, nil
 }
 
 // steps are the stages of the library in its order, by the words that its errors begin with. They choose what the

@@ -5,8 +5,13 @@ import (
 	"testing"
 	"time"
 
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+
 	"sluice/internal/attest"
 	"sluice/internal/attest/attesttest"
+	"sluice/internal/fault"
 	"sluice/internal/standin"
 	"sluice/test/sigstore"
 )
@@ -25,16 +30,43 @@ func TestInstance(t *testing.T) {
 		t.Fatal(err)
 	}
 	subject := attest.Subject{File: "tide-1.0-0.conda", SHA256: sha256.Sum256(nil)}
-	raw := i.Sign(t, token, "application/vnd.in-toto+json", attesttest.Statement(subject.File, subject.SHA256, "https://conda.example.com/forge"))
+	statement := attesttest.Statement(subject.File, subject.SHA256, "https://conda.example.com/forge")
 	profile, err := attest.NewProfile("own", i.Root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := attest.NewChecker(profile).Check(raw, subject)
+	checker := attest.NewChecker(profile)
+	for _, index := range []string{"0", "1"} {
+		raw := i.Sign(t, token, "application/vnd.in-toto+json", statement)
+		v, err := checker.Check(raw, subject)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, raw)
+		}
+		if v.Signer.Issuer != ci.URL() || v.Signer.Environment != "release" || v.Log.Index != index || v.Log.LogID == "" || len(v.Times) != 1 {
+			t.Errorf("verdict %+v", v)
+		}
+		// The index outside of the proof is the one that is proven, and the one that is told.
+		if _, err := checker.Check(changed(t, raw, func(e *protorekor.TransparencyLogEntry) { e.LogIndex += 2 }), subject); fault.CodeOf(err) != fault.LogInvalid {
+			t.Errorf("another index: %v", err)
+		}
+		v, err = checker.Check(changed(t, raw, func(e *protorekor.TransparencyLogEntry) { e.InclusionProof.LogIndex = 4242 }), subject)
+		if err != nil || v.Log.Index != index {
+			t.Errorf("another index in the proof: %+v, %v", v.Log, err)
+		}
+	}
+}
+
+// changed is a bundle with another log entry.
+func changed(t *testing.T, raw []byte, change func(*protorekor.TransparencyLogEntry)) []byte {
+	t.Helper()
+	var b protobundle.Bundle
+	if err := protojson.Unmarshal(raw, &b); err != nil {
+		t.Fatal(err)
+	}
+	change(b.GetVerificationMaterial().GetTlogEntries()[0])
+	out, err := protojson.Marshal(&b)
 	if err != nil {
-		t.Fatalf("%v\n%s", err, raw)
+		t.Fatal(err)
 	}
-	if v.Signer.Issuer != ci.URL() || v.Signer.Environment != "release" || v.Log.Index == "" || len(v.Times) != 1 {
-		t.Errorf("verdict %+v", v)
-	}
+	return out
 }

@@ -80,6 +80,8 @@ func TestCounts(t *testing.T) {
 		{"another attempt", denied(policy.Denial{Run: "https://github.com/acme/forge/actions/runs/77/attempts/2"}), signature(), ""},
 		{"denied certificate", denied(policy.Denial{Serial: "0abc"}), signature(), fault.SignerDenied},
 		{"denied entries", denied(policy.Denial{LogID: "c0ffee", LogFrom: 1000, LogTo: 1000}), signature(), fault.SignerDenied},
+		{"denied entries, and a place that nothing proves", denied(policy.Denial{LogID: "c0ffee", LogFrom: 900, LogTo: 999}), signature(func(s *policy.Signature) { s.Log.Index = "" }), fault.SignerDenied},
+		{"a place that nothing proves in another log", denied(policy.Denial{LogID: "c0ffe0", LogFrom: 900}), signature(func(s *policy.Signature) { s.Log.Index = "" }), ""},
 		{"entries before", denied(policy.Denial{LogID: "c0ffee", LogFrom: 900, LogTo: 999}), signature(), ""},
 		{"entries of another log", denied(policy.Denial{LogID: "c0ffe0"}), signature(), ""},
 		{"denied since", denied(policy.Denial{Identity: "https://github.com/acme/forge/", From: day(20)}), signature(), fault.SignerDenied},
