@@ -59,10 +59,10 @@ func (j *job) log() []string {
 	return slices.Clone(j.lines)
 }
 
-// asks reports whether a request is the job's, by its Bearer token.
+// asks reports whether a request is the job's, by its Bearer token. Clients write the word in either case (RFC 9110, 11.1).
 func (j *job) asks(r *http.Request) bool {
-	bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return ok && bearer == j.request
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return ok && strings.EqualFold(scheme, "bearer") && token == j.request
 }
 
 // notOurs answers a request whose Bearer token is of no job.

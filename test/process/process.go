@@ -69,14 +69,20 @@ func repository() (string, error) {
 	return "", err
 }
 
-// command is the program with arguments, in an empty environment: no setting of whoever runs the test counts.
-func command(t testing.TB, ctx context.Context, args ...string) *exec.Cmd { //nolint:revive // testing.TB goes first in tests
+// Program is the path of the program, for users who type its name.
+func Program(t testing.TB) string {
 	t.Helper()
 	program, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, program, args...)
+	return program
+}
+
+// command is the program with arguments, in an empty environment: no setting of whoever runs the test counts.
+func command(t testing.TB, ctx context.Context, args ...string) *exec.Cmd { //nolint:revive // testing.TB goes first in tests
+	t.Helper()
+	cmd := exec.CommandContext(ctx, Program(t), args...)
 	cmd.Env = []string{"HOME=/nonexistent", "SLUICE_SIGSTORE_TUF=off"} // a test asks nobody outside
 	return cmd
 }

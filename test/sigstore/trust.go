@@ -8,12 +8,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"slices"
 	"testing"
 	"time"
 
 	trustroot "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
 	"github.com/sigstore/rekor-tiles/v2/pkg/note"
 	"github.com/sigstore/sigstore-go/pkg/root"
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 // authority is the chain of the certificate authority, from the issuer of leaves to the root.
@@ -89,8 +91,9 @@ func (i *Instance) trust(t testing.TB) {
 		}},
 		logs("https://"+rekorOrigin, signatures, i.signatureLog))
 	must(t, err)
-	i.Root, err = tr.MarshalJSON()
+	raw, err := tr.MarshalJSON()
 	must(t, err)
+	i.Root = named(t, raw)
 
 	service := func(address string, version uint32) []root.Service {
 		return []root.Service{{URL: address, MajorAPIVersion: version, ValidityPeriodStart: began, Operator: "example.com"}}
@@ -106,4 +109,20 @@ func (i *Instance) trust(t testing.TB) {
 		"trustedRoot": json.RawMessage(i.Root), "signingConfig": json.RawMessage(signs),
 	})
 	must(t, err)
+}
+
+// named gives a name to the authorities of a trusted root that have none, as Fulcio's own has none: sigstore for Python
+// reads no root without, though it uses it for nothing.
+func named(t testing.TB, raw []byte) []byte {
+	t.Helper()
+	var r trustroot.TrustedRoot
+	must(t, protojson.Unmarshal(raw, &r))
+	for _, ca := range slices.Concat(r.GetCertificateAuthorities(), r.GetTimestampAuthorities()) {
+		if ca.GetSubject().GetCommonName() == "" {
+			ca.Subject.CommonName = "test"
+		}
+	}
+	out, err := protojson.Marshal(&r)
+	must(t, err)
+	return out
 }
