@@ -95,6 +95,8 @@ func parse(raw []byte) (opened, error) {
 		return opened{}, fault.New(fault.BundleVersion, "The attestation is a bundle of media type %q; %q is taken, which current tools make.", head.MediaType, mediaTypes[0])
 	case err != nil:
 		return opened{}, fault.Wrap(err, fault.BundleMalformed, "Not a sigstore bundle: %s.", reason(err))
+	case !asWritten(raw, b.Bundle):
+		return opened{}, malformed("a member has another name or form than tools write, such as base64 without its padding; send the bundle as the tool made it")
 	case b.GetMessageSignature() != nil:
 		return opened{}, fault.New(fault.NotAnAttestation, "The bundle signs bytes and states nothing: make it with attest-blob and the predicate type of CEP 27, not with sign-blob.")
 	case b.GetDsseEnvelope() == nil || len(b.GetDsseEnvelope().GetPayload()) == 0:
