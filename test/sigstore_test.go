@@ -72,7 +72,8 @@ func TestAttestedBySigstore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return write(t, t.TempDir(), "bundle.json", w.own.Sign(t, token, "application/vnd.in-toto+json", attesttest.Statement(p.file, sha256.Sum256(p.body), channel)))
+			made := w.own.Sign(t, token, "application/vnd.in-toto+json", attesttest.Statement(p.file, sha256.Sum256(p.body), channel))
+			return write(t, t.TempDir(), "bundle.json", []byte(made[0]))
 		}},
 	} {
 		p := pack(t, build.Package{Name: signer.name, Version: "1.0", Build: "0", Subdir: "noarch", Noarch: "generic", License: "MIT"}, conda.ExtConda)

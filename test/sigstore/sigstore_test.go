@@ -37,7 +37,7 @@ func TestInstance(t *testing.T) {
 	}
 	checker := attest.NewChecker(profile)
 	for _, index := range []string{"0", "1"} {
-		raw := i.Sign(t, token, "application/vnd.in-toto+json", statement)
+		raw := []byte(i.Sign(t, token, "application/vnd.in-toto+json", statement)[0])
 		v, err := checker.Check(raw, subject)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, raw)
