@@ -20,6 +20,8 @@ type channelRevisionJSON struct {
 	RefuseV3      *bool   `json:"refuse_v3,omitempty" example:"true" doc:"Whether packages are refused that only readers of repodata revision 3 can use. Those that are there stay."`
 	Visibility    *string `json:"visibility,omitempty" enum:"public,private" example:"private" doc:"Who may read: anybody, or members and tokens made for them."`
 	Description   *string `json:"description,omitempty" maxLength:"500" example:"Tools of the tide group" doc:"For people; plain text of at most 500 bytes."`
+	// Attestations is merged over what is demanded.
+	Attestations *demandJSON `json:"attestations,omitempty" doc:"What the channel demands of attestations. Of it, too, what is absent stays as it is."`
 }
 
 // uploadKeyJSON is an API token that could upload to a channel.
@@ -69,6 +71,9 @@ func (s *service) changeChannel(ctx context.Context, in *changeChannelInput) (*c
 			return nil, err
 		}
 		r.Visibility = &v
+	}
+	if in.Body.Attestations != nil {
+		r.Attestations = new(in.Body.Attestations.over(ch.Attestations))
 	}
 	if ch, err = s.Channels.Change(ctx, caller.From(ctx).Actor(), ch, r); err != nil {
 		return nil, err

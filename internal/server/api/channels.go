@@ -26,6 +26,8 @@ type channelJSON struct {
 	CreatedBy string      `json:"created_by,omitempty" example:"ann" doc:"Who made it; members see it, in the answer for one channel."`
 	Role      string      `json:"role,omitempty" enum:"owner,maintainer,reader" example:"owner" doc:"What the caller is here, in the answer for one channel; absent for those who are no members."`
 	Totals    *totalsJSON `json:"totals,omitempty" doc:"What lies in it, in the answer for one channel."`
+	// Attestations is no secret: an upload that does not satisfy it is told so, too.
+	Attestations *demandJSON `json:"attestations,omitempty" doc:"What the channel demands of attestations, in the answer for one channel."`
 }
 
 // totalsJSON sums up a channel.
@@ -124,6 +126,7 @@ func (s *service) channelOf(ch channel.Channel) channelJSON {
 // channelDetail is a channel with what takes a question more.
 func (s *service) channelDetail(ctx context.Context, ch channel.Channel) (channelJSON, error) {
 	out := s.channelOf(ch)
+	out.Attestations = demandOf(ch.Attestations)
 	totals, err := s.Catalog.Store.Totals(ctx, ch.ID)
 	if err != nil {
 		return out, err
