@@ -153,19 +153,30 @@ func (p Policy) Check() error {
 	return nil
 }
 
-// Needs reports whether files of a package need an attestation that counts.
-func (p Policy) Needs(name string) bool {
+// Needing are patterns of the names of packages whose files need an attestation that counts (conda.Pattern).
+func (p Policy) Needing() []string {
 	switch p.Mode {
 	case Required:
-		return true
+		return []string{"*"}
 	case RequiredFor:
-		return slices.ContainsFunc(p.RequiredFor, func(s string) bool {
-			pattern, err := conda.ParsePattern(s)
-			return err == nil && pattern.Match(name)
-		})
+		return p.RequiredFor
 	default:
-		return false
+		return nil
 	}
+}
+
+// Needs reports whether files of a package need an attestation that counts.
+func (p Policy) Needs(name string) bool {
+	return slices.ContainsFunc(p.Needing(), func(s string) bool {
+		pattern, err := conda.ParsePattern(s)
+		return err == nil && pattern.Match(name)
+	})
+}
+
+// CountsLike reports whether by both policies the same signatures count, whichever packages need one.
+func (p Policy) CountsLike(q Policy) bool {
+	q.Mode, q.RequiredFor, q.NoRegress, q.OtherStatements = p.Mode, p.RequiredFor, p.NoRegress, p.OtherStatements
+	return len(Changes(p, q)) == 0
 }
 
 // Demand is what a trusted publisher demands of what its runs upload, beyond its channel. The zero value is nothing more.

@@ -150,3 +150,30 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// Whether one is needed changes nothing of which signatures count; everything else does.
+func TestCountsLike(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]func(*policy.Policy){
+		"mode":       func(p *policy.Policy) { p.Mode = policy.Required },
+		"names":      func(p *policy.Policy) { p.Mode, p.RequiredFor = policy.RequiredFor, []string{"tide"} },
+		"no regress": func(p *policy.Policy) { p.NoRegress = policy.RegressRefused },
+		"statements": func(p *policy.Policy) { p.OtherStatements = false },
+	} {
+		if p := changed(f); !p.CountsLike(policy.Default()) || !policy.Default().CountsLike(p) {
+			t.Errorf("%s changes what counts", name)
+		}
+	}
+	for name, f := range map[string]func(*policy.Policy){
+		"signer":    func(p *policy.Policy) { p.Signer = policy.SignedByAnybody },
+		"target":    func(p *policy.Policy) { p.Target = policy.TargetIgnored },
+		"aliases":   func(p *policy.Policy) { p.Aliases = []string{"https://old.example.com/harbour"} },
+		"absent":    func(p *policy.Policy) { p.AllowAbsent = false },
+		"instances": func(p *policy.Policy) { p.Instances = []string{"acme"} },
+		"denied":    func(p *policy.Policy) { p.Denied = []policy.Denial{{Serial: "aa"}} },
+	} {
+		if changed(f).CountsLike(policy.Default()) {
+			t.Errorf("%s changes nothing", name)
+		}
+	}
+}

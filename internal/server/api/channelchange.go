@@ -57,6 +57,7 @@ func (s *service) channelChangeRoutes() {
 		OperationID: "list-upload-keys", Method: http.MethodGet, Path: "/channels/{channel}/upload-keys", Tags: tags,
 		Summary: "List the API tokens that could upload to a channel", Description: "For owners of the channel, who want to know which stored keys trusted publishing has left over.",
 	}, s.listUploadKeys)
+	s.demandRoute()
 }
 
 func (s *service) changeChannel(ctx context.Context, in *changeChannelInput) (*channelOutput, error) {

@@ -1,9 +1,14 @@
 package api
 
 import (
+	"context"
+	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"sluice/internal/attest/policy"
+	"sluice/internal/catalog"
 )
 
 // demandJSON is what a channel demands of attestations. In a change, what is absent stays, and a list is the whole list.
@@ -76,4 +81,45 @@ func replace[T ~string](word *T, said *string) {
 	if said != nil {
 		*word = T(*said)
 	}
+}
+
+// failingJSON is what would fail other demands.
+type failingJSON struct {
+	Unattested  int               `json:"unattested" minimum:"0" example:"12" doc:"How many files would need an attestation and have none."`
+	NotCounting int               `json:"not_counting" minimum:"0" example:"3" doc:"How many have attestations that do not satisfy what is needed, or that count now and would count no more."`
+	Files       []failingFileJSON `json:"files" nullable:"false" doc:"The first 200 of both. They stay as they are: what is demanded is demanded of what comes."`
+}
+
+type failingFileJSON struct {
+	Subdir   string `json:"subdir" example:"noarch" doc:"The folder of the file."`
+	Filename string `json:"filename" example:"libtide-1.2.0-0.conda" doc:"The file name."`
+	Code     string `json:"code" example:"attestation_required" doc:"Why, as a code of a refused upload."`
+	Reason   string `json:"reason" doc:"The same in words."`
+}
+
+type previewInput struct {
+	Channel string `path:"channel" example:"forge" doc:"Name of the channel."`
+	Body    demandJSON
+}
+
+type previewOutput struct{ Body failingJSON }
+
+func (s *service) demandRoute() {
+	add(s, huma.Operation{
+		OperationID: "preview-attestations", Method: http.MethodPost, Path: "/channels/{channel}/attestations/preview", Tags: []string{"channels"},
+		Summary: "Show which files of a channel would fail other demands", Description: "For owners of the channel. The body is what a change of the channel would have as attestations. Nothing is changed.",
+	}, s.previewDemand)
+}
+
+func (s *service) previewDemand(ctx context.Context, in *previewInput) (*previewOutput, error) {
+	ch, err := s.where(ctx, in.Channel, s.Access.MayManage)
+	if err != nil {
+		return nil, err
+	}
+	failing, err := s.Catalog.Failing(ctx, ch, in.Body.over(ch.Attestations), s.URL+"/"+ch.Name.String())
+	return &previewOutput{Body: failingJSON{
+		Unattested: failing.Unattested, NotCounting: failing.NotCounting, Files: each(failing.First, func(f catalog.FailingFile) failingFileJSON {
+			return failingFileJSON{Subdir: f.Subdir, Filename: f.Filename, Code: string(f.Why.Code), Reason: f.Why.Detail}
+		}),
+	}}, err
 }

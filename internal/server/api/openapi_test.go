@@ -81,6 +81,7 @@ func TestDocumentListsEveryRoute(t *testing.T) {
 		"PATCH /api/v1/channels/{channel}",
 		"PATCH /api/v1/channels/{channel}/trusted-publishers/{id}",
 		"POST /api/v1/channels",
+		"POST /api/v1/channels/{channel}/attestations/preview",
 		"POST /api/v1/channels/{channel}/changes",
 		"POST /api/v1/channels/{channel}/checks",
 		"POST /api/v1/channels/{channel}/exists",
