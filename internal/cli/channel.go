@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/conda"
 	"sluice/internal/remote"
 )
@@ -16,6 +17,7 @@ type channelCommand struct {
 	Create channelCreateCommand `cmd:"" help:"Make a channel; you become its owner."`
 	Show   channelShowCommand   `cmd:"" help:"Show a channel."`
 	Set    channelSetCommand    `cmd:"" help:"Change who uploads to a channel, what it takes, and who reads it."`
+	Deny   channelDenyCommand   `cmd:"" help:"Let signatures count for nothing, or take that back."`
 }
 
 // channelName is the name of a channel on the command line, checked before any server is asked.
@@ -30,16 +32,17 @@ func (n *channelName) UnmarshalText(b []byte) error {
 
 // remoteChannel is what is read of a channel in the API's answers.
 type remoteChannel struct {
-	Name          string    `json:"name"`
-	URL           string    `json:"url"`
-	Visibility    string    `json:"visibility"`
-	Description   string    `json:"description"`
-	PublisherOnly bool      `json:"publisher_only"`
-	Replaceable   bool      `json:"replaceable"`
-	RefuseV3      bool      `json:"refuse_v3"`
-	CreatedAt     time.Time `json:"created_at"`
-	CreatedBy     string    `json:"created_by"`
-	Role          string    `json:"role"`
+	Name          string        `json:"name"`
+	URL           string        `json:"url"`
+	Visibility    string        `json:"visibility"`
+	Description   string        `json:"description"`
+	PublisherOnly bool          `json:"publisher_only"`
+	Replaceable   bool          `json:"replaceable"`
+	RefuseV3      bool          `json:"refuse_v3"`
+	Attestations  policy.Policy `json:"attestations"`
+	CreatedAt     time.Time     `json:"created_at"`
+	CreatedBy     string        `json:"created_by"`
+	Role          string        `json:"role"`
 	Totals        struct {
 		Packages        int       `json:"packages"`
 		Artifacts       int       `json:"artifacts"`
@@ -102,14 +105,17 @@ func (c *channelShowCommand) Run(ctx context.Context, s Streams) error {
 }
 
 func (ch remoteChannel) print(w io.Writer) error {
-	return fields(w,
+	pairs := []string{
 		"name", ch.Name, "address", ch.URL, "visibility", ch.Visibility, "description", ch.Description,
 		"uploads", pick(ch.PublisherOnly, "from trusted publishers only", "also with API tokens"),
 		"published files", pick(ch.Replaceable, "can be replaced by force", "stay as they are"),
 		"repodata v3", pick(ch.RefuseV3, "refused", "taken"),
+	}
+	pairs = append(pairs, demanded(ch.Attestations)...)
+	return fields(w, append(pairs,
 		"made", day(ch.CreatedAt), "by", ch.CreatedBy, "your role", ch.Role,
 		"packages", strconv.Itoa(ch.Totals.Packages), "files", strconv.Itoa(ch.Totals.Artifacts),
-		"of them by CI", strconv.Itoa(ch.Totals.ByCI), "last published", day(ch.Totals.LastPublishedAt))
+		"of them by CI", strconv.Itoa(ch.Totals.ByCI), "last published", day(ch.Totals.LastPublishedAt))...)
 }
 
 func pick(on bool, yes, no string) string {

@@ -16,6 +16,7 @@ type channelSetCommand struct {
 	V3            onOff       `name:"v3" placeholder:"on|off" help:"Take packages that only readers of repodata revision 3 can use."`
 	Visibility    *string     `placeholder:"public|private" help:"Who may read it: anybody, or members and tokens made for them."`
 	Description   *string     `placeholder:"TEXT" help:"What it is for, for people."`
+	demandFlags
 }
 
 // onOff is a switch that may be left as it is.
@@ -45,14 +46,20 @@ func (o onOff) not() *bool {
 // Run changes what is given, and prints what the channel is then.
 func (c *channelSetCommand) Run(ctx context.Context, s Streams) error {
 	in := struct {
-		PublisherOnly *bool   `json:"publisher_only,omitempty"`
-		Replaceable   *bool   `json:"replaceable,omitempty"`
-		RefuseV3      *bool   `json:"refuse_v3,omitempty"`
-		Visibility    *string `json:"visibility,omitempty"`
-		Description   *string `json:"description,omitempty"`
-	}{c.PublisherOnly.on, c.Replaceable.on, c.V3.not(), c.Visibility, c.Description}
-	if in.PublisherOnly == nil && in.Replaceable == nil && in.RefuseV3 == nil && in.Visibility == nil && in.Description == nil {
-		return errors.New("say what to set: --publisher-only, --replaceable, --v3, --visibility or --description")
+		PublisherOnly *bool       `json:"publisher_only,omitempty"`
+		Replaceable   *bool       `json:"replaceable,omitempty"`
+		RefuseV3      *bool       `json:"refuse_v3,omitempty"`
+		Visibility    *string     `json:"visibility,omitempty"`
+		Description   *string     `json:"description,omitempty"`
+		Attestations  *demandBody `json:"attestations,omitempty"`
+	}{c.PublisherOnly.on, c.Replaceable.on, c.V3.not(), c.Visibility, c.Description, c.body()}
+	if in.PublisherOnly == nil && in.Replaceable == nil && in.RefuseV3 == nil && in.Visibility == nil && in.Description == nil && in.Attestations == nil {
+		return errors.New("say what to set: --publisher-only, --replaceable, --v3, --visibility, --description, or what is demanded of attestations")
+	}
+	if in.Attestations != nil {
+		if err := c.preview(ctx, s, c.Name, in.Attestations, c.Yes); err != nil {
+			return err
+		}
 	}
 	patch := func(ctx context.Context, cl *remote.Client, answer any) error {
 		return cl.Patch(ctx, remote.Path("channels", string(c.Name)), in, answer)
