@@ -42,6 +42,8 @@ func TestWhoSeesWhat(t *testing.T) {
 			{"/channels/open/publishers /channels/open/publishers/1 /channels/open/publishers/1/workflow", [6]int{in, no, 200, 200, 200, 200}},
 			{"/channels/open/publishers/1/remove", [6]int{in, no, no, no, 200, 200}},
 			{"/channels/open/audit /channels/open/audit?kind=refused", [6]int{in, no, no, 200, 200, 200}},
+			{"/channels/open/attestations", [6]int{in, no, no, no, 200, 200}},
+			{"/channels/lab/attestations", [6]int{gone, gone, no, no, 200, 200}},
 			{"/channels/open/check", [6]int{in, no, no, no, 200, 200}},
 			{"/channels/lab/check", [6]int{gone, gone, no, no, 200, 200}},
 			{"/channels/lab /channels/lab/packages/tide /channels/lab/packages/tide/versions /channels/lab/packages/tide/versions/1.0", [6]int{gone, gone, 200, 200, 200, 200}},

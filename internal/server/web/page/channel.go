@@ -133,7 +133,7 @@ func (h ChannelHead) tabs() []tab {
 		list = append(list, tab{"Audit log", AuditPath(h.Name), -1})
 	}
 	if h.MayManage {
-		list = append(list, tab{"Check", CheckPath(h.Name), -1})
+		list = append(list, tab{"Attestations", DemandPath(h.Name), -1}, tab{"Check", CheckPath(h.Name), -1})
 	}
 	return list
 }

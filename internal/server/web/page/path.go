@@ -44,6 +44,12 @@ func VersionPath(channel, name, version string) string {
 // CheckPath tells how the check of a channel's index stands; a POST to it begins one.
 func CheckPath(channel string) string { return ChannelPath(channel) + "/check" }
 
+// DemandPath is what a channel demands of attestations; a POST to it changes it.
+func DemandPath(channel string) string { return ChannelPath(channel) + "/attestations" }
+
+// DenyPath takes a POST that lets signatures count for nothing, or takes that back.
+func DenyPath(channel string) string { return DemandPath(channel) + "/denied" }
+
 // PublishersPath is the list of a channel's trusted publishers; a POST to it adds one.
 func PublishersPath(channel string) string { return ChannelPath(channel) + "/publishers" }
 

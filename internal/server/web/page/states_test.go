@@ -299,6 +299,19 @@ func auditView() AuditView {
 	}
 }
 
+func demandView() DemandView {
+	failing := Failing{Unattested: 300, NotCounting: 2, Confirmed: "attestations: required", Files: []FailingFile{
+		{"noarch/tidelib-2.4.1-py313h5a0c_0.conda", "This channel takes tidelib only with an attestation: upload with --generate-attestation."},
+		{"linux-64/" + strings.Repeat("long-", 20) + "1.0-0.conda", "The attestation was signed by https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main, and the channel has denied that: it was taken over."},
+	}}
+	return DemandView{
+		Head: managed(), Terms: []Term{{"Attestations", "required for tidelib, libtide*"}, {"Signer", "the run that uploads"}, {"Other addresses of the channel", "https://old.acme.dev/" + strings.Repeat("forge", 20)}},
+		Denied: []Denied{{"signatures of the run https://github.com/acme/forge/actions/runs/1234567890, until 2026-08-21T12:00:00Z", "A stranger has pushed to main."}},
+		Form:   DemandForm{Mode: Field{Value: "required"}, Signer: Field{Value: "run"}, Target: Field{Value: "listed"}, NoRegress: Field{Value: "warn"}, AllowAbsent: Field{Value: "true"}, Failing: &failing},
+		Deny:   DenyForm{By: Field{Value: "run"}, Value: Field{Value: "https://github.com/acme/forge/actions/runs/77"}},
+	}
+}
+
 // managed is the head of a channel for its owner.
 func managed() ChannelHead {
 	h := forgeHead()
@@ -324,11 +337,15 @@ func states() map[string]templ.Component {
 		"home-cut":         Home(me, HomeView{ChannelTotal: 300, Cut: true, Channels: []ChannelRow{{Name: "attic"}, {Name: "forge"}}}),
 		"versions": Versions(me, VersionsView{Channel: "forge", Name: "ripgrep", Summary: packageView().Summary, Matrix: versions(),
 			Paging: Paging{From: 1, To: 6, Total: 14, Next: "/channels/forge/packages/ripgrep/versions?after=13.0.0"}}),
-		"audit":         Audit(me, auditView()),
-		"check-none":    CheckIndex(me, CheckView{Head: managed()}),
-		"check-running": CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Running: true, By: "mara", Started: before(time.Minute), Step: "artifacts", Done: 1200, Total: 4000}}),
-		"check-agrees":  CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Quick: true, By: "mara", Started: before(time.Hour), Ended: before(time.Minute), Done: 4000, Total: 4000, Repaired: 3}}),
-		"check-broken":  CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Broken: true, Problem: "The server was stopped.", By: "mara", Started: before(time.Hour)}}),
+		"audit":          Audit(me, auditView()),
+		"demand":         Demand(me, demandView()),
+		"demand-denial":  Demand(me, DemandView{Head: managed(), Terms: demandView().Terms, Deny: DenyForm{Failing: demandView().Form.Failing}}),
+		"demand-none":    Demand(me, DemandView{Head: managed(), Terms: demandView().Terms[:2]}),
+		"demand-refused": Demand(me, DemandView{Head: managed(), Form: DemandForm{Error: "aliases: no address"}, Deny: DenyForm{Error: "Say why."}}),
+		"check-none":     CheckIndex(me, CheckView{Head: managed()}),
+		"check-running":  CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Running: true, By: "mara", Started: before(time.Minute), Step: "artifacts", Done: 1200, Total: 4000}}),
+		"check-agrees":   CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Quick: true, By: "mara", Started: before(time.Hour), Ended: before(time.Minute), Done: 4000, Total: 4000, Repaired: 3}}),
+		"check-broken":   CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Broken: true, Problem: "The server was stopped.", By: "mara", Started: before(time.Hour)}}),
 		"check-differs": CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Repair: true, By: "mara", Started: before(time.Hour), Ended: before(time.Minute), Done: 4000, Total: 4000,
 			Differences: 300, Repairable: 2, Found: []CheckDifference{
 				{"main/noarch/tide", "shard.content", "no shard", "one of 3 records"},
