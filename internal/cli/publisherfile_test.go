@@ -34,7 +34,7 @@ func full() publisherRule {
 		Provider: "github", Issuer: "https://two.example", RepositoryOwner: "acme", Repository: "forge", AnyRepository: true, Workflow: "build.yml",
 		OwnerID: "5", RepositoryID: "6", Environment: "it's \"it\"", Refs: []string{"refs/heads/a", "refs/tags/v*"}, ProtectedRef: true, Events: []string{"push"}, HostedRunner: true,
 		Reusable: "a/b/.github/workflows/c.yml", Right: "read", Packages: []string{"{repository}-*"}, Subdirs: []string{"noarch"}, NewNames: new(false),
-		Files: 1, Bytes: 2, Names: 3, ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 6000, time.UTC), IdleDays: 7,
+		Files: 1, Bytes: 2, Names: 3, Attestations: "required", Signer: "run", ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 6000, time.UTC), IdleDays: 7,
 	}
 }
 

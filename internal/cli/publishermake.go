@@ -34,6 +34,8 @@ type ruleFlags struct {
 	FilesPerRun   *int64            `placeholder:"N" help:"How many files one run may publish."`
 	BytesPerRun   *int64            `placeholder:"N" help:"How many bytes."`
 	NamesPerRun   *int64            `name:"new-names-per-run" placeholder:"N" help:"How many new package names."`
+	Attestations  *string           `placeholder:"required" help:"Refuse what comes without an attestation, whatever the channel says."`
+	Signer        *string           `placeholder:"run|publisher" help:"Who may sign: the run that uploads, or also any run that a trusted publisher lets in."`
 	Expires       *string           `placeholder:"TIME" help:"When it ends: 2027-08-20, or a whole time such as 2027-08-20T12:00:00Z."`
 	IdleDays      *int              `placeholder:"N" help:"After how many days without use it is switched off."`
 }
@@ -59,6 +61,8 @@ func (f ruleFlags) put(r *publisherRule) error {
 	give(&r.Files, f.FilesPerRun)
 	give(&r.Bytes, f.BytesPerRun)
 	give(&r.Names, f.NamesPerRun)
+	give(&r.Attestations, f.Attestations)
+	give(&r.Signer, f.Signer)
 	give(&r.IdleDays, f.IdleDays)
 	if f.NewNames != nil {
 		r.NewNames = f.NewNames

@@ -33,6 +33,8 @@ type publisherRule struct {
 	Files           int64     `toml:"files_per_run" json:"files_per_run,omitempty"`
 	Bytes           int64     `toml:"bytes_per_run" json:"bytes_per_run,omitempty"`
 	Names           int64     `toml:"new_names_per_run" json:"new_names_per_run,omitempty"`
+	Attestations    string    `toml:"attestations" json:"attestations,omitempty"`
+	Signer          string    `toml:"signer" json:"signer,omitempty"`
 	ExpiresAt       time.Time `toml:"expires_at" json:"expires_at,omitzero"`
 	IdleDays        int       `toml:"idle_days" json:"idle_days,omitempty"`
 	// Fields are those that the service calls otherwise; a file has them beside the others.

@@ -173,10 +173,23 @@ func (p Publisher) Phrases() []Phrase {
 	if !p.NewNames {
 		say(", ", "no new names")
 	}
+	p.demands(say)
+	return out
+}
+
+// demands says what uploads must bring.
+func (p Publisher) demands(say func(string, ...string)) {
 	if p.Demand.Attestations == policy.Required {
 		say(", and must bring ", "an attestation")
+	} else if p.Demand.Signer != "" {
+		say(", with attestations")
 	}
-	return out
+	switch p.Demand.Signer {
+	case policy.SignedByRun:
+		say(" signed by ", "the same run")
+	case policy.SignedByPublisher:
+		say(" signed by ", "a trusted publisher's run")
+	}
 }
 
 // conditions says what narrows the rule.

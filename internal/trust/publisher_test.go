@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
 )
@@ -74,6 +75,14 @@ func TestNewPublisher(t *testing.T) {
 			"Runs of build.yml in acme/forge may publish a and b of forge", nil},
 		{"every package", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Packages: []string{"a", "*"}}, all, nil},
 
+		{"an attestation", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Demand: policy.Demand{Attestations: policy.Required}}, all + ", and must bring an attestation", nil},
+		{"an attestation by the run", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Demand: policy.Demand{Attestations: policy.Required, Signer: policy.SignedByRun}},
+			all + ", and must bring an attestation signed by the same run", nil},
+		{"attestations by a publisher", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Demand: policy.Demand{Signer: policy.SignedByPublisher}},
+			all + ", with attestations signed by a trusted publisher's run", nil},
+
+		{"looser than any channel", PublisherSpec{Owner: "acme", Repository: "forge", Workflow: "build.yml", Demand: policy.Demand{Attestations: policy.Optional, Signer: policy.SignedByAnybody}},
+			"to be run, publisher, or nothing", []string{"attestations", "signer"}},
 		{"nothing", PublisherSpec{}, "repository_owner (empty) needs the name of a user", []string{"repository_owner", "repository", "workflow"}},
 		{"* as owner", PublisherSpec{Owner: "*", Repository: "forge", Workflow: "build.yml"}, "wildcards are not taken here", []string{"repository_owner"}},
 		{"* in the repository", PublisherSpec{Owner: "acme", Repository: "forge-*", Workflow: "build.yml"}, "wildcards are not taken", []string{"repository"}},

@@ -119,6 +119,12 @@ func readScope(spec PublisherSpec) (Scope, []provider.Problem) {
 	if s.Right != Publish && s.Right != Read {
 		problems = append(problems, provider.Problem{Field: "right", Got: spec.Right, Want: "to be publish or read"})
 	}
+	if a := s.Demand.Attestations; a != "" && a != policy.Required {
+		problems = append(problems, provider.Problem{Field: "attestations", Got: string(a), Want: "to be required, or nothing"})
+	}
+	if by := s.Demand.Signer; by != "" && by != policy.SignedByRun && by != policy.SignedByPublisher {
+		problems = append(problems, provider.Problem{Field: "signer", Got: string(by), Want: "to be run, publisher, or nothing"})
+	}
 	var problem *provider.Problem
 	if s.Packages, problem = parsePatterns(spec.Packages); problem != nil {
 		problems = append(problems, *problem)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/server/caller"
@@ -52,14 +53,16 @@ type RuleJSON struct {
 
 // ScopeJSON says what the runs may do, and until when.
 type ScopeJSON struct {
-	Right     string    `json:"right,omitempty" enum:"publish,read" example:"publish" doc:"Publish packages, or only read the private channel; publish when absent."`
-	Subdirs   []string  `json:"subdirs,omitempty" nullable:"false" maxItems:"50" maxLength:"64" example:"noarch" doc:"Where packages may lie; any subdir when absent."`
-	NewNames  *bool     `json:"new_names,omitempty" doc:"May create package names that the channel does not have; true when absent."`
-	Files     int64     `json:"files_per_run,omitempty" minimum:"1" maximum:"1000000" example:"500" doc:"How many files one run may publish, all its attempts and jobs together; 500 when absent."`
-	Bytes     int64     `json:"bytes_per_run,omitempty" minimum:"1" maximum:"109951162777600" example:"53687091200" doc:"How many bytes; 50 GiB when absent."`
-	Names     int64     `json:"new_names_per_run,omitempty" minimum:"1" maximum:"1000000" example:"50" doc:"How many package names one run may create; 50 when absent."`
-	ExpiresAt time.Time `json:"expires_at,omitzero" example:"2027-08-20T12:00:00Z" doc:"When it ends; absent: never."`
-	IdleDays  int       `json:"idle_days,omitempty" minimum:"1" maximum:"3650" example:"90" doc:"After how many days without use it is switched off; 30 before its first use and 400 after it when absent."`
+	Right        string    `json:"right,omitempty" enum:"publish,read" example:"publish" doc:"Publish packages, or only read the private channel; publish when absent."`
+	Subdirs      []string  `json:"subdirs,omitempty" nullable:"false" maxItems:"50" maxLength:"64" example:"noarch" doc:"Where packages may lie; any subdir when absent."`
+	NewNames     *bool     `json:"new_names,omitempty" doc:"May create package names that the channel does not have; true when absent."`
+	Files        int64     `json:"files_per_run,omitempty" minimum:"1" maximum:"1000000" example:"500" doc:"How many files one run may publish, all its attempts and jobs together; 500 when absent."`
+	Bytes        int64     `json:"bytes_per_run,omitempty" minimum:"1" maximum:"109951162777600" example:"53687091200" doc:"How many bytes; 50 GiB when absent."`
+	Names        int64     `json:"new_names_per_run,omitempty" minimum:"1" maximum:"1000000" example:"50" doc:"How many package names one run may create; 50 when absent."`
+	Attestations string    `json:"attestations,omitempty" enum:"required" example:"required" doc:"Refuses what comes without an attestation that counts; absent: as the channel has it."`
+	Signer       string    `json:"signer,omitempty" enum:"run,publisher" example:"run" doc:"Who may sign: the run that uploads, or also any run that a trusted publisher lets in; absent: as the channel has it. It cannot widen that."`
+	ExpiresAt    time.Time `json:"expires_at,omitzero" example:"2027-08-20T12:00:00Z" doc:"When it ends; absent: never."`
+	IdleDays     int       `json:"idle_days,omitempty" minimum:"1" maximum:"3650" example:"90" doc:"After how many days without use it is switched off; 30 before its first use and 400 after it when absent."`
 }
 
 // NewPublisherJSON is what makes a publisher.
@@ -77,7 +80,7 @@ func (b NewPublisherJSON) spec(issuers []trust.Issuer) (trust.PublisherSpec, err
 	s := trust.PublisherSpec{
 		Provider: b.Provider, Issuer: b.Issuer, Owner: b.RepositoryOwner, Repository: b.Repository, AnyRepository: b.AnyRepository, Workflow: b.Workflow,
 		OwnerID: b.OwnerID, RepositoryID: b.RepositoryID, Right: b.Right, Packages: b.Packages, Subdirs: b.Subdirs, NewNames: b.NewNames,
-		PerRun: trust.Limits{Files: b.Files, Bytes: b.Bytes, Names: b.Names}, ExpiresAt: b.ExpiresAt, IdleDays: b.IdleDays,
+		PerRun: trust.Limits{Files: b.Files, Bytes: b.Bytes, Names: b.Names}, Demand: policy.Demand{Attestations: policy.Mode(b.Attestations), Signer: policy.Signers(b.Signer)}, ExpiresAt: b.ExpiresAt, IdleDays: b.IdleDays,
 		Conditions: trust.Conditions{
 			Environment: b.Environment, Refs: b.Refs, ProtectedRef: b.ProtectedRef, Events: b.Events, HostedRunner: b.HostedRunner, Reusable: b.Reusable,
 		},
@@ -253,7 +256,7 @@ func (s *service) publisherOf(p trust.Publisher) publisherJSON {
 		},
 		ScopeJSON: ScopeJSON{
 			Right: string(p.Right), Subdirs: each(p.Subdirs, conda.Subdir.String), NewNames: new(p.NewNames),
-			Files: p.PerRun.Files, Bytes: p.PerRun.Bytes, Names: p.PerRun.Names, ExpiresAt: p.ExpiresAt, IdleDays: p.IdleDays,
+			Files: p.PerRun.Files, Bytes: p.PerRun.Bytes, Names: p.PerRun.Names, Attestations: string(p.Demand.Attestations), Signer: string(p.Demand.Signer), ExpiresAt: p.ExpiresAt, IdleDays: p.IdleDays,
 		},
 	}
 }

@@ -26,6 +26,11 @@ func TestPublishers(t *testing.T) {
 			want: `{"code": "invalid_field", "differences": [{"claim": "provider", "got": "jenkins"}]}`},
 		{name: "add without a workflow", who: "ann", method: "POST", path: path, body: `{"repository": "a/b"}`, status: 422, want: `{"code": "invalid_field"}`},
 
+		{name: "add one that demands less than a channel can", who: "ann", method: "POST", path: path, body: `{"repository": "a/b", "workflow": "b.yml", "attestations": "optional"}`, status: 422, want: `{"code": "invalid_field"}`},
+		{name: "add one that anybody signs for", who: "ann", method: "POST", path: path, body: `{"repository": "a/b", "workflow": "b.yml", "signer": "any"}`, status: 422, want: `{"code": "invalid_field"}`},
+		{name: "one that demands more than the channel", who: "ann", method: "POST", path: "/channels/vault/trusted-publishers", body: `{"repository": "a/b", "workflow": "b.yml", "attestations": "required", "signer": "run"}`, status: 201,
+			want: `{"attestations": "required", "signer": "run", "sentence": "Runs of b.yml in a/b may publish every package of vault, and must bring an attestation signed by the same run"}`},
+
 		{name: "list", who: "mia", method: "GET", path: path, status: 200, want: `{"trusted_publishers": [{"id": 1}, {"id": 2}]}`},
 		{name: "list with a reading token", who: "ann reads", method: "GET", path: path, status: 200},
 		{name: "list with an upload token", who: "ann uploads", method: "GET", path: path, status: 403, want: `{"code": "not_permitted"}`},

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/conda"
 	"sluice/internal/config"
 	"sluice/internal/fault"
@@ -59,6 +60,9 @@ func more(p trust.Publisher) []string {
 	}
 	say(len(p.Subdirs) > 0, "Subdirs "+strings.Join(subdirs(p.Subdirs), ", ")+".")
 	say(!p.NewNames, "No new package names.")
+	say(p.Demand.Attestations == policy.Required, "Attestations required.")
+	say(p.Demand.Signer == policy.SignedByRun, "Attestations of the same run only.")
+	say(p.Demand.Signer == policy.SignedByPublisher, "Attestations of trusted publishers' runs only.")
 	say(p.PerRun != trust.DefaultLimits(), "A run has at most "+limitWords(p.PerRun)+".")
 	return out
 }

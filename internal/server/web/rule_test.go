@@ -46,13 +46,13 @@ func TestRuleForm(t *testing.T) {
 			says(t, "Nothing was saved yet.", "Runs of pull_request_target can publish, which strangers or unreviewed code can start.")
 		owner.post(t, path+"/new", whole("refs", "refs/tags/v*", "events", "pull_request_target", "packages", "tide", "confirmed", value(t, asked, "confirmed"))...).is(t, 200).says(t, "Nothing was saved yet.")
 		owner.post(t, path+"/new", whole("refs", "refs/heads/main\r\nrefs/tags/v*", "protected_ref", "true", "events", "push, release", "hosted_runner", "true", "packages", "tide, libtide*",
-			"subdirs", "noarch", "new_names", "", "files_per_run", "10", "bytes_per_run", "1GiB", "expires_at", "2099-12-31", "idle_days", "90")...).goes(t, path+"/2#publisher-2")
+			"subdirs", "noarch", "new_names", "", "files_per_run", "10", "bytes_per_run", "1GiB", "expires_at", "2099-12-31", "idle_days", "90", "attestations", "required", "signer", "publisher")...).goes(t, path+"/2#publisher-2")
 		p := rule(2)
-		if p.Sentence() != "Runs of build.yml in acme/forge on refs/heads/main or refs/tags/v* on protected refs started by push or release on hosted runners may publish tide and libtide* of forge in noarch, no new names" ||
+		if p.Sentence() != "Runs of build.yml in acme/forge on refs/heads/main or refs/tags/v* on protected refs started by push or release on hosted runners may publish tide and libtide* of forge in noarch, no new names, and must bring an attestation signed by a trusted publisher's run" ||
 			p.PerRun != (trust.Limits{Files: 10, Bytes: 1 << 30, Names: 50}) || p.ExpiresAt.Format("2006-01-02") != "2099-12-31" || p.IdleDays != 90 {
 			t.Fatalf("made %s, %+v", p.Sentence(), p)
 		}
-		owner.get(t, path).says(t, "Refs refs/heads/main, refs/tags/v*.", "Protected refs only.", "No new package names.", "Subdirs noarch.", "A run has at most 10 files, 1GiB, 50 new names.", "Ends on 31 Dec 2099.", "Pending: no run has used it yet")
+		owner.get(t, path).says(t, "Refs refs/heads/main, refs/tags/v*.", "Protected refs only.", "No new package names.", "Attestations required.", "Attestations of trusted publishers' runs only.", "Subdirs noarch.", "A run has at most 10 files, 1GiB, 50 new names.", "Ends on 31 Dec 2099.", "Pending: no run has used it yet")
 
 		edit := owner.get(t, path+"/2/edit").is(t, 200).says(t, "Edit acme/forge, build.yml", "refs/heads/main refs/tags/v*", "1GiB", "2099-12-31")
 		version := value(t, edit, "version")

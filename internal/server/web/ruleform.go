@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/config"
 	"sluice/internal/fault"
 	"sluice/internal/server/web/page"
@@ -31,6 +32,7 @@ func (s *site) fullSpec(fields url.Values) (trust.PublisherSpec, error) {
 		HostedRunner: ticked("hosted_runner"), Reusable: fields.Get("reusable"),
 	}
 	out.NewNames = new(ticked("new_names"))
+	out.Demand = policy.Demand{Attestations: policy.Mode(fields.Get("attestations")), Signer: policy.Signers(fields.Get("signer"))}
 	n := numbers{fields: fields}
 	out.PerRun = trust.Limits{Files: n.whole("files_per_run"), Bytes: n.bytes("bytes_per_run"), Names: n.whole("new_names_per_run")}
 	out.IdleDays, out.ExpiresAt = int(n.whole("idle_days")), n.date("expires_at")
@@ -140,6 +142,7 @@ func (s *site) ruleOf(o service, p trust.Publisher) page.RuleForm {
 	f.Refs, f.Events = field(strings.Join(p.Refs, "\n")), field(strings.Join(p.Events, "\n"))
 	f.Packages, f.Subdirs = field(strings.Join(patterns(p), ", ")), field(strings.Join(subdirs(p.Subdirs), ", "))
 	f.Files, f.Bytes, f.Names = field(fmt.Sprint(p.PerRun.Files)), field(config.Bytes(p.PerRun.Bytes).String()), field(fmt.Sprint(p.PerRun.Names))
+	f.Attestations, f.Signer = field(string(p.Demand.Attestations)), field(string(p.Demand.Signer))
 	if !p.ExpiresAt.IsZero() {
 		f.Expires = field(p.ExpiresAt.Format(dateLayout))
 	}

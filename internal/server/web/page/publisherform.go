@@ -50,6 +50,8 @@ type RuleForm struct {
 	Refs, Events, Reusable, Subdirs Field
 	// Files, Bytes and Names bound one run.
 	Files, Bytes, Names Field
+	// Attestations and Signer are what it demands beyond the channel; empty: nothing.
+	Attestations, Signer Field
 	// Expires is a date, IdleDays a number of days; empty for the usual.
 	Expires, IdleDays Field
 	// Right is "publish" or "read".
@@ -128,6 +130,14 @@ func rightChoices() []Choice {
 	return []Choice{{"publish", "publish packages"}, {"read", "only read the private channel (trusted reader)"}}
 }
 
+func demandChoices() []Choice {
+	return []Choice{{"", "As the channel has it"}, {"required", "Required"}}
+}
+
+func narrowerSigners() []Choice {
+	return []Choice{{"", "As the channel has it"}, {"publisher", "Any run of a trusted publisher"}, {"run", "The run that uploads"}}
+}
+
 // Named are the fields by the names that they are sent as.
 func (f *PublisherForm) Named() map[string]*Field {
 	out := map[string]*Field{"issuer": &f.Issuer, "environment": &f.Environment, "packages": &f.Packages}
@@ -147,6 +157,7 @@ func (f *RuleForm) Named() map[string]*Field {
 		"any_repository": &f.AnyRepository, "protected_ref": &f.Protected, "hosted_runner": &f.Hosted, "new_names": &f.NewNames,
 		"refs": &f.Refs, "events": &f.Events, "reusable": &f.Reusable, "subdirs": &f.Subdirs, "files_per_run": &f.Files, "bytes_per_run": &f.Bytes,
 		"new_names_per_run": &f.Names, "expires_at": &f.Expires, "idle_days": &f.IdleDays, "right": &f.Right,
+		"attestations": &f.Attestations, "signer": &f.Signer,
 	})
 	return out
 }
