@@ -23,6 +23,7 @@ var layers = [][]string{
 	{"index"},
 	{"publish", "curate"},
 	{"importing", "exporting", "check"},
+	{"verify"},
 	{"db"},
 	{"server/gate"},
 	{"server/reply", "server/caller"},

@@ -56,7 +56,7 @@ func (r *run) artifact(ctx context.Context, a Artifact) error {
 	if a.Deleted {
 		return nil // no reader is told of it; what it is to say is looked at when it was restored
 	}
-	if r.Quick && len(r.records(a, a.Own)) == 0 {
+	if r.Quick && len(Recorded(a, a.Own)) == 0 {
 		if ok, err := r.there(ctx, a); ok || err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (r *run) artifact(ctx context.Context, a Artifact) error {
 	if d, differs := compareOwn(a, *own); differs {
 		r.found(d)
 	}
-	for _, d := range r.records(a, *own) {
+	for _, d := range Recorded(a, *own) {
 		r.found(d)
 	}
 	return nil
@@ -156,9 +156,9 @@ func spellShown(n int) string {
 	}
 }
 
-// records compares what labels say of an artifact with what follows from what the package says of itself. What is taken
+// Recorded compares what labels say of an artifact with what follows from what the package says of itself. What is taken
 // out of a label is made anew when it comes back.
-func (r *run) records(a Artifact, own Own) (out []Difference) {
+func Recorded(a Artifact, own Own) (out []Difference) {
 	file, record, exports, err := expected(a, own)
 	if err != nil {
 		d := of(Patch, a)

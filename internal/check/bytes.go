@@ -27,7 +27,7 @@ func (r *run) there(ctx context.Context, a Artifact) (bool, error) {
 // bytes reads the bytes of an artifact and what the package says of itself; nil where that cannot be, which is told.
 func (r *run) bytes(ctx context.Context, a Artifact) (own *Own, err error) {
 	err = r.twice(ctx, a, func() (d Difference, differs bool, err error) {
-		own, d, differs, err = r.read(ctx, a)
+		own, d, differs, err = r.Package(ctx, a)
 		return d, differs, err
 	})
 	return own, err
@@ -51,9 +51,10 @@ func (r *run) twice(ctx context.Context, a Artifact, look func() (Difference, bo
 	return err
 }
 
-// read reads the bytes of an artifact to their end, and the package in them.
-func (r *run) read(ctx context.Context, a Artifact) (own *Own, d Difference, differs bool, err error) {
-	f, n, err := r.blobs.Open(ctx, a.SHA256)
+// Package reads the bytes of an artifact to their end, and the package in them. Where they are not those that they should
+// be, own is nil, and d says so. It may be called by several goroutines.
+func (c *Checker) Package(ctx context.Context, a Artifact) (own *Own, d Difference, differs bool, err error) {
+	f, n, err := c.blobs.Open(ctx, a.SHA256)
 	if errors.Is(err, fs.ErrNotExist) {
 		d = of(BlobMissing, a)
 		d.Stored, d.Expected = "no bytes", fmt.Sprintf("%d bytes with SHA-256 %x", a.Size, a.SHA256)
@@ -71,7 +72,7 @@ func (r *run) read(ctx context.Context, a Artifact) (own *Own, d Difference, dif
 		d.Stored, d.Expected = fmt.Sprintf("%d bytes with SHA-256 %x", n, got), fmt.Sprintf("%d bytes with SHA-256 %x", a.Size, a.SHA256)
 		return nil, d, true, nil
 	}
-	own, err = r.parse(ctx, f, n, a)
+	own, err = c.parse(ctx, f, n, a)
 	if bad, ok := errors.AsType[*artifact.FormatError](err); ok {
 		d = of(Unreadable, a)
 		d.Stored, d.Expected = bad.Why, "a package that can be read"
@@ -87,7 +88,7 @@ func (r *run) read(ctx context.Context, a Artifact) (own *Own, d Difference, dif
 const v3 = 3
 
 // parse reads what a package says of itself.
-func (r *run) parse(ctx context.Context, f io.ReadSeeker, size int64, a Artifact) (*Own, error) {
+func (c *Checker) parse(ctx context.Context, f io.ReadSeeker, size int64, a Artifact) (*Own, error) {
 	name, err := conda.ParseFilename(a.File)
 	if err != nil {
 		return nil, err
@@ -96,7 +97,7 @@ func (r *run) parse(ctx context.Context, f io.ReadSeeker, size int64, a Artifact
 	if !ok {
 		at = &seeking{f}
 	}
-	pkg, err := artifact.Read(ctx, at, size, name, r.limits)
+	pkg, err := artifact.Read(ctx, at, size, name, c.limits)
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,7 @@ type commands struct {
 	Patch       patchCommand       `cmd:"" help:"Correct what the index says of a file, from afar."`
 	Token       apiTokenCommand    `cmd:"" help:"Your API tokens on a server, from afar."`
 	Attestation attestationCommand `cmd:"" help:"Attestations: signed statements of who published a file."`
+	Verify      verifyCommand      `cmd:"" help:"Look at every file of a channel as its most careful reader would: bytes, index, attestations. Also while the server runs."`
 	Doctor      doctorCommand      `cmd:"" help:"Find out from afar why clients cannot read from a server or publish to it."`
 	Config      configCommand      `cmd:"" help:"Print the settings in force and where each comes from."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
@@ -61,7 +62,7 @@ func (f configFlags) load() (config.Config, error) {
 }
 
 // Exit codes. exitNo is for questions that were answered with no: changes are pending, a token would be refused, no
-// attestation holds.
+// attestation holds, a file is not as it should be.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -117,7 +118,7 @@ func Run(ctx context.Context, args []string, s Streams) (code int) {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil: // a signal, whose reason the person knows
 		_, _ = fmt.Fprintln(s.Err, "sluice: interrupted before it was done")
 		return exitFailed
-	case errors.Is(err, errPending), errors.Is(err, errRefused), errors.Is(err, errDifferent), errors.Is(err, errUnproven):
+	case errors.Is(err, errPending), errors.Is(err, errRefused), errors.Is(err, errDifferent), errors.Is(err, errUnproven), errors.Is(err, errNotVerified):
 		return exitNo
 	case err != nil:
 		_, _ = fmt.Fprintln(s.Err, "sluice:", sentence(err))

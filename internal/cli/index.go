@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"sync/atomic"
 
 	"sluice/internal/blob"
@@ -51,7 +49,7 @@ func (c *indexCheckCommand) Run(ctx context.Context, s Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	report, done, err := c.report(s)
+	report, done, err := jsonReport(c.Report, s.Out)
 	if err != nil {
 		return err
 	}
@@ -80,27 +78,6 @@ func (c *indexCheckCommand) channels(ctx context.Context, d *data) ([]channel.Ch
 	}
 	ch, err := d.db.ChannelByName(ctx, name)
 	return []channel.Channel{ch}, err
-}
-
-// report opens where the lines of JSON go; nil for nowhere.
-func (c *indexCheckCommand) report(s Streams) (out *json.Encoder, done func() error, err error) {
-	w := s.Out
-	done = func() error { return nil }
-	switch c.Report {
-	case "":
-		return nil, done, nil
-	case "-":
-	default:
-		f, err := os.Create(c.Report)
-		if err != nil {
-			return nil, nil, fmt.Errorf("report: %w", err)
-		}
-		buffered := bufio.NewWriter(f)
-		w, done = buffered, func() error { return errors.Join(buffered.Flush(), f.Close()) }
-	}
-	out = json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	return out, done, nil
 }
 
 // indexCheck is one run of the command.

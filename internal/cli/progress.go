@@ -62,20 +62,31 @@ func progressLine(p *importing.Progress, began time.Time, now time.Time) string 
 		share = float64(done) / float64(files)
 	}
 	took := now.Sub(began)
-	full := min(max(int(share*barWidth), 0), barWidth)
-	line := fmt.Sprintf("[%s%s] %d of %d files, %s of %s", strings.Repeat("#", full), strings.Repeat(".", barWidth-full),
+	line := fmt.Sprintf("%s %d of %d files, %s of %s", bar(share),
 		done, files, sizeText(p.DoneBytes.Load()), sizeText(p.Bytes.Load()))
 	if took >= time.Second {
 		line += fmt.Sprintf(", %s/s", sizeText(int64(float64(p.CameBytes.Load())/took.Seconds())))
 	}
-	if share > 0.01 && share < 1 && took >= time.Second {
-		left := time.Duration(float64(took) * (1 - share) / share)
-		line += fmt.Sprintf(", %v left", left.Round(time.Second))
-	}
+	line += leftText(share, took)
 	if n := p.Refused.Load(); n > 0 {
 		line += fmt.Sprintf(", %d refused", n)
 	}
 	return line
+}
+
+// bar draws a share of 1.
+func bar(share float64) string {
+	full := min(max(int(share*barWidth), 0), barWidth)
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "]"
+}
+
+// leftText tells how long what is left will take at the rate so far; nothing while that is too early to say.
+func leftText(share float64, took time.Duration) string {
+	if share <= 0.01 || share >= 1 || took < time.Second {
+		return ""
+	}
+	left := time.Duration(float64(took) * (1 - share) / share)
+	return fmt.Sprintf(", %v left", left.Round(time.Second))
 }
 
 // sizeText writes a number of bytes for people.

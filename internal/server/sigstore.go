@@ -19,7 +19,7 @@ func instancesOf(ctx context.Context, p Parts) (*instance.Instances, error) {
 	var sources []instance.Source
 	seen := map[string]string{}
 	for _, root := range p.Config.SigstoreRoots {
-		s, err := sourceOf(p.Config, root)
+		s, err := SigstoreSource(p.Config, root)
 		if err != nil {
 			return nil, fmt.Errorf("sigstore_root %s: %w", root, err)
 		}
@@ -32,8 +32,8 @@ func instancesOf(ctx context.Context, p Parts) (*instance.Instances, error) {
 	return instance.New(ctx, instance.Config{Sources: sources, Store: p.DB, Dir: filepath.Join(p.Config.Data, "tuf"), Log: p.Log, Now: p.Now})
 }
 
-// sourceOf is where an instance has its root from. A file gives it its name, and so does the host of a repository of one's own.
-func sourceOf(cfg config.Config, root string) (instance.Source, error) {
+// SigstoreSource is where an instance of the setting sigstore_root has its root from. A file gives it its name, and so does the host of a repository of one's own.
+func SigstoreSource(cfg config.Config, root string) (instance.Source, error) {
 	switch {
 	case root != config.PublicSigstore:
 		return instance.Source{Name: strings.TrimSuffix(filepath.Base(root), filepath.Ext(root)), File: root}, nil

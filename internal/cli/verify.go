@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"sluice/internal/attest"
+	"sluice/internal/attest/instance"
+	"sluice/internal/blob"
+	"sluice/internal/channel"
+	"sluice/internal/check"
+	"sluice/internal/conda"
+	"sluice/internal/config"
+	"sluice/internal/server"
+	"sluice/internal/verify"
+)
+
+type verifyCommand struct {
+	configFlags
+	Channel channelName `arg:"" help:"Channel to look at."`
+	Quick   bool        `help:"Do not read packages: look at what the index says of them and at their attestations."`
+	Subdir  []string    `placeholder:"SUBDIR" help:"Look at these subdirs alone."`
+	Package []string    `placeholder:"NAME" help:"Look at packages of these names alone."`
+	All     bool        `help:"Print a line for every file, also for those that are as they should be."`
+	Report  string      `placeholder:"FILE" help:"Write what was found of each file as a line of JSON to this file; - is standard output."`
+}
+
+// errNotVerified ends a look at files of which some are not as they should be, all of which were told.
+var errNotVerified = errors.New("files are not as they should be")
+
+// Run looks at the files of one channel.
+func (c *verifyCommand) Run(ctx context.Context, s Streams) (err error) {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	selection, err := c.selection()
+	if err != nil {
+		return err
+	}
+	d, err := openData(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	blobs, err := blob.NewFolder(d.folder.Root(), d.db.Referenced)
+	if err != nil {
+		return err
+	}
+	name, err := conda.ParseChannel(string(c.Channel))
+	if err != nil {
+		return err
+	}
+	ch, err := d.db.ChannelByName(ctx, name)
+	if err != nil {
+		return err
+	}
+	checker, err := keptRoots(ctx, cfg, d)
+	if err != nil {
+		return err
+	}
+	own := &verify.Own{Store: d.db, Blobs: blobs, Packages: check.New(d.db, blobs), Attest: checker, URL: cfg.URL}
+	return c.tell(s, name.String(), func(v *verifying) error {
+		if err := v.expect(ctx, d, ch); err != nil {
+			return err
+		}
+		return own.Channel(ctx, ch, selection, v.found)
+	})
+}
+
+func (c *verifyCommand) selection() (verify.Selection, error) {
+	out := verify.Selection{Quick: c.Quick, Names: c.Package}
+	for _, s := range c.Subdir {
+		d, err := conda.ParseSubdir(s)
+		if err != nil {
+			return out, err
+		}
+		out.Subdirs = append(out.Subdirs, d)
+	}
+	return out, nil
+}
+
+// keptRoots checks by the trusted roots that the server used last; of an instance that it never used, by the one that it would
+// begin with. Nothing is fetched, and nothing is written: the settings of this command need not be the server's.
+func keptRoots(ctx context.Context, cfg config.Config, d *data) (*attest.Checker, error) {
+	profiles := make([]*attest.Profile, len(cfg.SigstoreRoots))
+	for i, root := range cfg.SigstoreRoots {
+		source, err := server.SigstoreSource(cfg, root)
+		if err != nil {
+			return nil, fmt.Errorf("sigstore_root %s: %w", root, err)
+		}
+		text, err := rootText(ctx, d, source)
+		if err != nil {
+			return nil, err
+		}
+		profiles[i] = attest.AwaitedProfile(source.Name)
+		if text == nil {
+			continue
+		}
+		if profiles[i], err = attest.NewProfile(source.Name, text); err != nil {
+			return nil, err
+		}
+	}
+	return attest.NewChecker(profiles...), nil
+}
+
+// rootText is the trusted root of an instance; nil where there is none yet.
+func rootText(ctx context.Context, d *data, s instance.Source) ([]byte, error) {
+	if s.File != "" {
+		return os.ReadFile(s.File)
+	}
+	last, err := d.db.RootInUse(ctx, s.Name)
+	if err != nil || last.JSON != nil {
+		return last.JSON, err
+	}
+	return s.Start, nil
+}
+
+// tell shows how far look is, prints what it finds, and says at the end how many there were.
+func (c *verifyCommand) tell(s Streams, what string, look func(*verifying) error) (err error) {
+	report, done, err := jsonReport(c.Report, s.Out)
+	if err != nil {
+		return err
+	}
+	v := &verifying{verifyCommand: c, streams: s, what: what, report: report, began: time.Now()}
+	v.watch()
+	err = look(v)
+	v.pause()
+	if err = errors.Join(err, done()); err != nil {
+		return err
+	}
+	return v.end()
+}
+
+// verifying is one run of the command.
+type verifying struct {
+	*verifyCommand
+	streams Streams
+	what    string
+	report  *json.Encoder // nil: none
+	began   time.Time
+	sum     verify.Summary
+	// files and bytes are how many were looked at, total how many there are; 0: not known.
+	files, bytes, failed, total atomic.Int64
+	// pause takes how far it is off the terminal, so that something else can be printed.
+	pause func()
+}
+
+// expect counts the files of a channel, where all of them are looked at.
+func (v *verifying) expect(ctx context.Context, d *data, ch channel.Channel) error {
+	if len(v.Package)+len(v.Subdir) > 0 {
+		return nil
+	}
+	n, err := d.db.CountArtifacts(ctx, ch.ID)
+	v.total.Store(n)
+	return err
+}
+
+func (v *verifying) watch() {
+	v.pause = showProgress(v.streams.Err, func() string { return v.line(time.Since(v.began)) })
+}
+
+// line tells how far it is.
+func (v *verifying) line(took time.Duration) string {
+	files, total := v.files.Load(), v.total.Load()
+	line := "verifying " + v.what + ": " + count(files, "file")
+	share := 0.0
+	if total > 0 {
+		share = float64(files) / float64(total)
+		line = fmt.Sprintf("%s %d of %d files", bar(share), files, total)
+	}
+	if took >= time.Second {
+		line += fmt.Sprintf(", %.0f files/s, %s/s", float64(files)/took.Seconds(), sizeText(int64(float64(v.bytes.Load())/took.Seconds())))
+	}
+	if n := v.failed.Load(); n > 0 {
+		line += fmt.Sprintf(", %d failed", n)
+	}
+	return line + leftText(share, took)
+}
+
+// found prints what was found of a file.
+func (v *verifying) found(r verify.Report) error {
+	v.sum.Add(r)
+	v.files.Add(1)
+	v.bytes.Add(r.Bytes)
+	v.failed.Store(v.sum.Failed)
+	if v.report != nil {
+		if err := v.report.Encode(r); err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+	}
+	if v.Report == "-" || r.Verdict != verify.Failed && !v.All {
+		return nil
+	}
+	v.pause()
+	defer v.watch()
+	for _, line := range reportLines(r, colours(v.streams.Out)) {
+		if _, err := fmt.Fprintln(v.streams.Out, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reportLines are what a person reads of a file.
+func reportLines(r verify.Report, paint painter) []string {
+	name := shown(r.Channel + "/" + r.Subdir + "/" + r.File)
+	switch r.Verdict {
+	case verify.OK:
+		var by []string
+		for _, s := range r.Signers() {
+			by = append(by, shown(s.Identity))
+		}
+		return []string{paint(green, "ok") + "  " + name + ": signed by " + strings.Join(by, ", ")}
+	case verify.Unattested:
+		return []string{"not attested  " + name}
+	}
+	var lines []string
+	for _, f := range r.Failures {
+		lines = append(lines, fmt.Sprintf("%s  %s: %s [%s]", paint(red, "failed"), name, shown(f.Detail), f.Code))
+	}
+	return lines
+}
+
+// end says how many there were. With the report on standard output it goes to the other stream.
+func (v *verifying) end() error {
+	w := v.streams.Out
+	if v.Report == "-" {
+		w = v.streams.Err
+	}
+	_, err := fmt.Fprintf(w, "%s: %s looked at: %d ok, %d not attested, %d failed; %s read in %v\n", v.what, count(v.sum.Files(), "file"),
+		v.sum.OK, v.sum.Unattested, v.sum.Failed, sizeText(v.sum.Bytes), time.Since(v.began).Round(time.Second/10))
+	if err == nil && v.sum.Failed > 0 {
+		return errNotVerified
+	}
+	return err
+}

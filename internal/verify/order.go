@@ -1,0 +1,63 @@
+package verify
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"sync"
+)
+
+// ahead is how many files for each core may be done before the one that is handed on next.
+const ahead = 8
+
+// inOrder works on items, as many at once as there are cores, and hands on what comes of them in their own order. The first
+// error ends it.
+func inOrder[T, R any](ctx context.Context, items iter.Seq2[T, error], work func(context.Context, T) (R, error), hand func(R) error) (err error) {
+	type outcome struct {
+		result R
+		err    error
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	cores := make(chan struct{}, runtime.GOMAXPROCS(0))
+	line := make(chan chan outcome, cap(cores)*ahead)
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() {
+		defer close(line)
+		for item, err := range items {
+			out := make(chan outcome, 1)
+			select {
+			case line <- out:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				out <- outcome{err: err}
+				return
+			}
+			cores <- struct{}{}
+			all.Go(func() {
+				defer func() { <-cores }()
+				result, err := work(ctx, item)
+				out <- outcome{result, err}
+			})
+		}
+	})
+	for out := range line {
+		o := <-out
+		if err == nil {
+			err = o.err
+		}
+		if err == nil {
+			err = hand(o.result)
+		}
+		if err != nil {
+			stop(err)
+		}
+	}
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	return err
+}
