@@ -21,17 +21,16 @@ import (
 
 type importCommand struct {
 	configFlags
-	Source    string      `arg:"" help:"Folder of a channel, or its address: anything with SUBDIR/repodata.json in it."`
-	Channel   channelName `required:"" placeholder:"NAME" help:"Channel of this server that takes the packages."`
-	Owner     string      `placeholder:"ACCOUNT" help:"Make the channel where there is none, owned by this account."`
-	Private   bool        `help:"With --owner: only members may read the new channel."`
-	Subdir    []string    `placeholder:"SUBDIR" sep:"none" help:"Bring in this subdir only; may be repeated (default: all)."`
-	Label     []string    `placeholder:"LABEL" sep:"none" help:"Bring in this label; may be repeated (default: main, and those that the source names)."`
-	Jobs      int         `default:"8" placeholder:"N" help:"How many packages are fetched at once (default 8)."`
-	TokenEnv  string      `name:"token-env" placeholder:"VARIABLE" xor:"credential" help:"Environment variable with a token for a private source, sent as a bearer token."`
-	HeaderEnv string      `name:"header-env" placeholder:"HEADER=VARIABLE" xor:"credential" help:"The same for sources that want another header, such as X-API-Key=VARIABLE."`
-	Report    string      `placeholder:"FILE" help:"Write what became of each file to this file, a JSON object a line."`
-	DryRun    bool        `name:"dry-run" help:"Say what would be brought in, and fetch nothing."`
+	sourceFlags
+	Source  string      `arg:"" help:"Folder of a channel, or its address: anything with SUBDIR/repodata.json in it."`
+	Channel channelName `required:"" placeholder:"NAME" help:"Channel of this server that takes the packages."`
+	Owner   string      `placeholder:"ACCOUNT" help:"Make the channel where there is none, owned by this account."`
+	Private bool        `help:"With --owner: only members may read the new channel."`
+	Subdir  []string    `placeholder:"SUBDIR" sep:"none" help:"Bring in this subdir only; may be repeated (default: all)."`
+	Label   []string    `placeholder:"LABEL" sep:"none" help:"Bring in this label; may be repeated (default: main, and those that the source names)."`
+	Jobs    int         `default:"8" placeholder:"N" help:"How many packages are fetched at once (default 8)."`
+	Report  string      `placeholder:"FILE" help:"Write what became of each file to this file, a JSON object a line."`
+	DryRun  bool        `name:"dry-run" help:"Say what would be brought in, and fetch nothing."`
 }
 
 // Run brings the packages in, and says what became of them.
@@ -110,26 +109,6 @@ func (c *importCommand) open() (importing.Source, func() error, error) {
 		return nil, nil, err
 	}
 	return f, f.Close, nil
-}
-
-// credential reads the secret for a private source from the environment.
-func (c *importCommand) credential(getenv func(string) string) (importing.Credential, error) {
-	header, variable, prefix := "Authorization", c.TokenEnv, "Bearer "
-	if c.HeaderEnv != "" {
-		var ok bool
-		if header, variable, ok = strings.Cut(c.HeaderEnv, "="); !ok || header == "" || variable == "" {
-			return importing.Credential{}, errors.New("--header-env must be of the form HEADER=VARIABLE, such as X-API-Key=QUETZ_KEY")
-		}
-		prefix = ""
-	}
-	if variable == "" {
-		return importing.Credential{}, nil
-	}
-	value := getenv(variable)
-	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return importing.Credential{}, fmt.Errorf("the environment variable %s holds no token: set it to the token alone", variable)
-	}
-	return importing.Credential{Header: header, Value: prefix + value}, nil
 }
 
 // channel finds the channel, or makes it.

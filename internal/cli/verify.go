@@ -23,19 +23,39 @@ import (
 
 type verifyCommand struct {
 	configFlags
-	Channel channelName `arg:"" help:"Channel to look at."`
-	Quick   bool        `help:"Do not read packages: look at what the index says of them and at their attestations."`
-	Subdir  []string    `placeholder:"SUBDIR" help:"Look at these subdirs alone."`
-	Package []string    `placeholder:"NAME" help:"Look at packages of these names alone."`
-	All     bool        `help:"Print a line for every file, also for those that are as they should be."`
-	Report  string      `placeholder:"FILE" help:"Write what was found of each file as a line of JSON to this file; - is standard output."`
+	sourceFlags
+	What    []string `arg:"" optional:"" name:"what" help:"Channel of this server to look at; with --from, names of packages; or a pixi.lock."`
+	From    string   `placeholder:"URL" help:"Look at a channel elsewhere, of any server, as somebody who installs from it."`
+	Policy  string   `type:"existingfile" placeholder:"FILE" help:"With --from or a pixi.lock: TOML file that says who may have signed what."`
+	Legacy  bool     `help:"With --from or a pixi.lock: take FILE.v0.sigs where the index tells of no attestations."`
+	Quick   bool     `help:"Do not read packages: look at what the index says of them and at their attestations."`
+	Subdir  []string `placeholder:"SUBDIR" help:"Look at these subdirs alone."`
+	Package []string `placeholder:"NAME" help:"Look at packages of these names alone."`
+	All     bool     `help:"Print a line for every file, also for those that are as they should be. With --from: look at all packages of the channel."`
+	Report  string   `placeholder:"FILE" help:"Write what was found of each file as a line of JSON to this file; - is standard output."`
 }
 
 // errNotVerified ends a look at files of which some are not as they should be, all of which were told.
 var errNotVerified = errors.New("files are not as they should be")
 
-// Run looks at the files of one channel.
-func (c *verifyCommand) Run(ctx context.Context, s Streams) (err error) {
+// Run looks at the files of a channel here or elsewhere, or of a lock file.
+func (c *verifyCommand) Run(ctx context.Context, s Streams) error {
+	switch {
+	case len(c.What) == 1 && strings.HasSuffix(c.What[0], ".lock"):
+		return c.lock(ctx, s)
+	case c.From != "":
+		return c.elsewhere(ctx, s)
+	case c.Policy != "" || c.Legacy:
+		return errors.New("--policy and --legacy are for channels elsewhere and lock files: the channels of this server have a policy of their own; name the other channel with --from URL")
+	case len(c.What) != 1:
+		return errors.New("name one channel of this server, or a channel elsewhere with --from URL and packages, or a pixi.lock")
+	default:
+		return c.own(ctx, s)
+	}
+}
+
+// own looks at a channel of this server.
+func (c *verifyCommand) own(ctx context.Context, s Streams) (err error) {
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -53,7 +73,7 @@ func (c *verifyCommand) Run(ctx context.Context, s Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	name, err := conda.ParseChannel(string(c.Channel))
+	name, err := conda.ParseChannel(c.What[0])
 	if err != nil {
 		return err
 	}
@@ -146,6 +166,8 @@ type verifying struct {
 	report  *json.Encoder // nil: none
 	began   time.Time
 	sum     verify.Summary
+	// others is how many packages of a lock file lie in no channel.
+	others int
 	// files and bytes are how many were looked at, total how many there are; 0: not known.
 	files, bytes, failed, total atomic.Int64
 	// pause takes how far it is off the terminal, so that something else can be printed.
@@ -236,6 +258,9 @@ func (v *verifying) end() error {
 	}
 	_, err := fmt.Fprintf(w, "%s: %s looked at: %d ok, %d not attested, %d failed; %s read in %v\n", v.what, count(v.sum.Files(), "file"),
 		v.sum.OK, v.sum.Unattested, v.sum.Failed, sizeText(v.sum.Bytes), time.Since(v.began).Round(time.Second/10))
+	if err == nil && v.others > 0 {
+		_, err = fmt.Fprintf(w, "%s from elsewhere than a channel: nobody looked at them.\n", count(int64(v.others), "package"))
+	}
 	if err == nil && v.sum.Failed > 0 {
 		return errNotVerified
 	}

@@ -92,6 +92,7 @@ func PatchBetween(own, published Record) (Patch, error) {
 	}
 	made := p.over(own)
 	made.MD5, made.SHA256, made.Size, made.IndexedMS = published.MD5, published.SHA256, published.Size, published.IndexedMS
+	made.AttestationsSHA256 = published.AttestationsSHA256
 	if rest := Diff(made, published); len(rest) > 0 {
 		return Patch{}, &UnpatchableError{Differences: rest}
 	}

@@ -67,6 +67,15 @@ func (x *Index) open() (io.ReadCloser, error) {
 	return dec.IOReadCloser(), nil
 }
 
+// Read reads the index file of a subdir from its beginning, until done is called. A folder without one has nothing to read.
+func (x *Index) Read(d conda.Subdir) (source *repodata.Source, done func(), err error) {
+	r, err := x.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	return repodata.NewSource(r, d), func() { _ = r.Close() }, nil // it was only read
+}
+
 // read calls do for every file that the index names, and returns its info.base_url, which is known for certain at
 // the end. An error of do ends it.
 func (x *Index) read(d conda.Subdir, do func(entry) error) (base string, err error) {
@@ -79,12 +88,11 @@ func (x *Index) read(d conda.Subdir, do func(entry) error) (base string, err err
 		}
 		return "", nil
 	}
-	r, err := x.open()
+	source, done, err := x.Read(d)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = r.Close() }() // it was only read
-	source := repodata.NewSource(r, d)
+	defer done()
 	for found, err := range source.Entries() {
 		e := entry{file: found.File, yanked: found.Place == repodata.Removed}
 		if bad, ok := errors.AsType[*repodata.EntryError](err); ok {

@@ -178,15 +178,41 @@ func (w *Web) dir(p Place) *url.URL {
 
 // Package implements Source.
 func (w *Web) Package(ctx context.Context, p Place, base string, f conda.Filename) (Body, error) {
+	at, err := w.address(p, base, f.String())
+	if err != nil {
+		return Body{}, err
+	}
+	return w.get(ctx, at)
+}
+
+// File has do read a file of a place, once more from its beginning while it fails in a way that may pass. base is as
+// Package has it. fs.ErrNotExist when it is not there.
+func (w *Web) File(ctx context.Context, p Place, base, name string, do func(io.Reader) error) error {
+	at, err := w.address(p, base, name)
+	if err != nil {
+		return err
+	}
+	return patiently(ctx, FirstPause, func() error {
+		body, err := w.get(ctx, at)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = body.Close() }() // it was only read
+		return do(body)
+	})
+}
+
+// address is where a file of a place lies.
+func (w *Web) address(p Place, base, name string) (*url.URL, error) {
 	dir := w.dir(p).JoinPath("/")
 	if base != "" {
 		other, err := dir.Parse(base)
 		if err != nil || other.Scheme != "http" && other.Scheme != "https" {
-			return Body{}, errors.New("the index names an address for its packages that cannot be used")
+			return nil, errors.New("the index names an address for its packages that cannot be used")
 		}
 		dir = other
 	}
-	return w.get(ctx, dir.JoinPath(f.String()))
+	return dir.JoinPath(name), nil
 }
 
 // get opens what is at an address. Errors name no address: one that was redirected to may be a secret.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"runtime"
 	"slices"
 
 	"sluice/internal/attest"
@@ -64,7 +65,7 @@ const artifactsAtOnce = 100
 // Channel looks at every file of a channel that readers can get, in the order in which they came, and hands on what it
 // finds, one report at a time. Uploads may go on beside it. The error is for what kept it from being looked at, or hand's.
 func (o *Own) Channel(ctx context.Context, ch channel.Channel, s Selection, hand func(Report) error) error {
-	return inOrder(ctx, o.artifacts(ctx, ch, s), func(ctx context.Context, a check.Artifact) (*Report, error) {
+	return inOrder(ctx, runtime.GOMAXPROCS(0), o.artifacts(ctx, ch, s), func(ctx context.Context, a check.Artifact) (*Report, error) {
 		return o.twice(ctx, ch, a, s.Quick)
 	}, func(r *Report) error {
 		if r == nil {

@@ -3,24 +3,23 @@ package verify
 import (
 	"context"
 	"iter"
-	"runtime"
 	"sync"
 )
 
-// ahead is how many files for each core may be done before the one that is handed on next.
+// ahead is how many files for each worker may be done before the one that is handed on next.
 const ahead = 8
 
-// inOrder works on items, as many at once as there are cores, and hands on what comes of them in their own order. The first
+// inOrder works on items, that many at once, and hands on what comes of them in their own order. The first
 // error ends it.
-func inOrder[T, R any](ctx context.Context, items iter.Seq2[T, error], work func(context.Context, T) (R, error), hand func(R) error) (err error) {
+func inOrder[T, R any](ctx context.Context, workers int, items iter.Seq2[T, error], work func(context.Context, T) (R, error), hand func(R) error) (err error) {
 	type outcome struct {
 		result R
 		err    error
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	cores := make(chan struct{}, runtime.GOMAXPROCS(0))
-	line := make(chan chan outcome, cap(cores)*ahead)
+	busy := make(chan struct{}, workers)
+	line := make(chan chan outcome, workers*ahead)
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() {
@@ -36,9 +35,9 @@ func inOrder[T, R any](ctx context.Context, items iter.Seq2[T, error], work func
 				out <- outcome{err: err}
 				return
 			}
-			cores <- struct{}{}
+			busy <- struct{}{}
 			all.Go(func() {
-				defer func() { <-cores }()
+				defer func() { <-busy }()
 				result, err := work(ctx, item)
 				out <- outcome{result, err}
 			})

@@ -56,6 +56,7 @@ func (e *Entry) readOwned(raw []byte) error {
 	err := errors.Join(
 		readHash(e.Record.MD5[:], "md5", fields),
 		readHash(e.Record.SHA256[:], "sha256", fields),
+		readHash(e.Record.AttestationsSHA256[:], "attestations_sha256", fields),
 		readCount(&e.Record.Size, "size", fields),
 		readCount(&e.Record.IndexedMS, "indexed_timestamp", fields),
 	)

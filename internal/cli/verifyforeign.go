@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sluice/internal/attest"
+	"sluice/internal/importing"
+	"sluice/internal/verify"
+)
+
+// elsewhere looks at packages of a channel at an address.
+func (c *verifyCommand) elsewhere(ctx context.Context, s Streams) error {
+	selection, err := c.selection()
+	if err != nil {
+		return err
+	}
+	names := append(slices.Clone(c.What), c.Package...)
+	if len(names) == 0 && !c.All {
+		return errors.New("name packages, or look at all packages of the channel with --all")
+	}
+	f, err := c.foreign()
+	if err != nil {
+		return err
+	}
+	w, err := c.web(c.From)
+	if err != nil {
+		return err
+	}
+	subdirs := selection.Subdirs
+	if len(subdirs) == 0 {
+		if subdirs, err = w.Subdirs(ctx); err != nil {
+			return err
+		}
+	}
+	means := func(name string) bool { return len(names) == 0 || slices.Contains(names, name) }
+	return c.tell(s, w.String(), func(v *verifying) error {
+		for _, d := range subdirs {
+			if err := f.Files(ctx, verify.Listed(ctx, w, d, means), v.found); err != nil {
+				return err
+			}
+		}
+		return v.someOf(names)
+	})
+}
+
+// someOf refuses to call a look at nothing a success.
+func (v *verifying) someOf(names []string) error {
+	if v.sum.Files() > 0 {
+		return nil
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("%s has no channel, or one without packages: name the address of a channel, without a subdir", v.what)
+	}
+	return fmt.Errorf("%s lists no package %s: look at the spelling", v.what, shown(strings.Join(names, ", ")))
+}
+
+// lock looks at the files that a lock file names.
+func (c *verifyCommand) lock(ctx context.Context, s Streams) error {
+	text, err := os.ReadFile(c.What[0])
+	if err != nil {
+		return err
+	}
+	files, others, err := verify.ReadLock(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.What[0], err)
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("%s names no file of a channel", c.What[0])
+	}
+	f, err := c.foreign()
+	if err != nil {
+		return err
+	}
+	claims, places, err := c.claims(files)
+	if err != nil {
+		return err
+	}
+	return c.tell(s, c.What[0], func(v *verifying) error {
+		v.others = others
+		v.total.Store(int64(len(claims)))
+		for _, some := range places {
+			if err := verify.Locked(ctx, some[0].Channel, some[0].Subdir, some); err != nil {
+				return err
+			}
+		}
+		return f.Files(ctx, claimed(claims), v.found)
+	})
+}
+
+// claims are the files of a lock file that are looked at, in its order, and the same by channel and subdir.
+func (c *verifyCommand) claims(files []verify.LockedFile) (all []*verify.Claim, places [][]*verify.Claim, err error) {
+	selection, err := c.selection()
+	if err != nil {
+		return nil, nil, err
+	}
+	webs, at := map[string]*importing.Web{}, map[string]int{}
+	for _, f := range files {
+		if len(selection.Subdirs) > 0 && !slices.Contains(selection.Subdirs, f.Subdir) || len(c.Package) > 0 && !slices.Contains(c.Package, f.File.Name()) {
+			continue
+		}
+		if c.From != "" && strings.TrimRight(c.From, "/") != f.Channel {
+			continue
+		}
+		w := webs[f.Channel]
+		if w == nil {
+			if w, err = c.web(f.Channel); err != nil {
+				return nil, nil, err
+			}
+			webs[f.Channel] = w
+		}
+		claim := &verify.Claim{Channel: w, Subdir: f.Subdir, File: f.File, Locked: f.SHA256, LockedMD5: f.MD5}
+		all = append(all, claim)
+		place := f.Channel + "/" + f.Subdir.String()
+		if _, ok := at[place]; !ok {
+			at[place], places = len(places), append(places, nil)
+		}
+		places[at[place]] = append(places[at[place]], claim)
+	}
+	if len(all) == 0 {
+		return nil, nil, errors.New("the lock file names no file that was asked for: look at --from, --subdir and --package")
+	}
+	return all, places, nil
+}
+
+func claimed(all []*verify.Claim) iter.Seq2[verify.Claim, error] {
+	return func(yield func(verify.Claim, error) bool) {
+		for _, c := range all {
+			if !yield(*c, nil) {
+				return
+			}
+		}
+	}
+}
+
+// foreign makes what looks at channels elsewhere.
+func (c *verifyCommand) foreign() (*verify.Foreign, error) {
+	terms, dir := verify.DefaultTerms(), "."
+	if c.Policy != "" {
+		text, err := os.ReadFile(c.Policy)
+		if err != nil {
+			return nil, err
+		}
+		if terms, err = verify.ReadTerms(text); err != nil {
+			return nil, fmt.Errorf("%s: %s", c.Policy, sentence(err))
+		}
+		dir = filepath.Dir(c.Policy)
+	}
+	checker, err := namedRoots(terms.Instances, dir)
+	return &verify.Foreign{Attest: checker, Terms: terms, Quick: c.Quick, Legacy: c.Legacy}, err
+}
+
+// namedRoots checks by the instances of a policy: the public one as this program knows it, and files of trusted roots, whose
+// paths begin at a folder.
+func namedRoots(instances []string, dir string) (*attest.Checker, error) {
+	var profiles []*attest.Profile
+	for _, name := range instances {
+		p, err := attest.PublicGoodProfile()
+		if name != "public" {
+			path := name
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(dir, path)
+			}
+			var root []byte
+			if root, err = os.ReadFile(path); err == nil {
+				p, err = attest.NewProfile(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), root)
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("instances: %w", err)
+		}
+		profiles = append(profiles, p)
+	}
+	return attest.NewChecker(profiles...), nil
+}
+
+// web opens a channel at an address. Its secret is that of --token-env or --header-env; else SLUICE_TOKEN, where the channel is
+// one of the server that SLUICE_SERVER names: nobody else is sent it.
+func (c *verifyCommand) web(address string) (*importing.Web, error) {
+	credential, err := c.credential(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	if credential.Value != "" && c.From == "" {
+		return nil, errors.New("say with --from for which channel of the lock file the token is")
+	}
+	if t := os.Getenv("SLUICE_TOKEN"); credential.Value == "" && t != "" && sameServer(os.Getenv("SLUICE_SERVER"), address) {
+		credential = importing.Credential{Header: "Authorization", Value: "Bearer " + strings.TrimSpace(t)}
+	}
+	return importing.OpenWeb(address, credential)
+}
+
+// sameServer reports whether two addresses have the same scheme and host.
+func sameServer(a, b string) bool {
+	x, err := url.Parse(a)
+	if err != nil || x.Host == "" {
+		return false
+	}
+	y, err := url.Parse(b)
+	return err == nil && x.Scheme == y.Scheme && strings.EqualFold(x.Host, y.Host)
+}
