@@ -24,6 +24,8 @@ type pack struct {
 	channel.Channel
 	name     string
 	versions []catalog.Version
+	// address is where clients find the channel, which attestations are made for.
+	address string
 	// latest is the place of the version to show; inside says that the reader is a member of the channel.
 	latest int
 	inside bool
@@ -36,7 +38,7 @@ func (s *site) openPackage(r *http.Request) (pack, error) {
 	if err != nil {
 		return pack{}, err
 	}
-	p := pack{Channel: ch, name: r.PathValue("package")}
+	p := pack{Channel: ch, name: r.PathValue("package"), address: s.URL + "/" + ch.Name.String()}
 	if conda.CheckName(p.name) != nil {
 		return p, s.noPackage(ctx, ch, p.name)
 	}
@@ -117,10 +119,11 @@ func (s *site) showPackage(w http.ResponseWriter, r *http.Request, p pack, i int
 	}
 	v.Summary, v.Said = said(shown.Files)
 	for _, f := range shown.Files {
-		v.Files = append(v.Files, file(f, fileOrigin(f, p.inside, rules)))
+		v.Files = append(v.Files, p.file(f, fileOrigin(f, p.inside, rules)))
 	}
 	if i+1 < len(p.versions) {
-		v.Before = &page.Before{Version: p.versions[i+1].Version, Origin: p.usual(p.versions[i+1])}
+		v.Before = &page.Before{Version: p.versions[i+1].Version, Origin: p.usual(p.versions[i+1]), Files: len(p.versions[i+1].Files), Attested: p.attested(p.versions[i+1].Files)}
+		v.Earlier = p.lastAttested(p.versions[i+1:])
 	}
 	if v.Here, err = s.here(ctx, p.ID, shown.Files); err != nil {
 		return err
@@ -155,21 +158,14 @@ func (p pack) usual(v catalog.Version) page.Origin {
 	return most
 }
 
-func file(f catalog.File, o page.Origin) page.File {
+func (p pack) file(f catalog.File, o page.Origin) page.File {
 	out := page.File{
 		Subdir: f.Subdir.String(), Name: f.Filename.String(), Size: f.Size, SHA256: hex.EncodeToString(f.SHA256[:]),
 		Build: f.Filename.Build(), BuildNumber: f.BuildNumber, Built: f.BuiltAt, Depends: f.Depends, Origin: o, At: f.UploadedAt,
 		Patched: f.Patched, RunID: f.Run.RunID,
 	}
 	for _, a := range f.Attestations {
-		shown := page.Attested{
-			Predicate: a.Predicate, Identity: a.Signer.Identity, Issuer: a.Signer.Issuer, Repository: a.Signer.Repository, Commit: a.Signer.Commit, Run: a.Signer.Run,
-			ByRun: a.Fit == "run", Target: a.Target.URL, SignedAt: a.SignedAt(), Log: a.Log.Index, Instance: a.Profile, Root: a.Root, AddedAt: a.AddedAt,
-		}
-		if d := a.NoLongerTrusted; d != nil {
-			shown.Distrusted = &page.Distrusted{At: d.At, Why: d.Sentence, Root: d.Root}
-		}
-		out.Attestations = append(out.Attestations, shown)
+		out.Attestations = append(out.Attestations, p.signed(a))
 	}
 	for _, l := range f.Labels {
 		out.Labels = append(out.Labels, l.String())

@@ -53,7 +53,7 @@ func (p pack) matrix(versions []catalog.Version) page.Matrix {
 		row := page.MatrixRow{Version: v.Version, At: first(v), Yanked: v.Yanked(), Cells: make([]page.Cell, len(m.Subdirs))}
 		for _, f := range v.Files {
 			at, _ := slices.BinarySearch(m.Subdirs, f.Subdir.String())
-			row.Cells[at] = with(row.Cells[at], f)
+			row.Cells[at] = p.with(row.Cells[at], f)
 		}
 		m.Rows = append(m.Rows, row)
 	}
@@ -61,10 +61,11 @@ func (p pack) matrix(versions []catalog.Version) page.Matrix {
 }
 
 // with is a cell with one more file.
-func with(c page.Cell, f catalog.File) page.Cell {
+func (p pack) with(c page.Cell, f catalog.File) page.Cell {
 	switch {
 	case f.ByCI():
 		c.ByCI++
+		c.Attested += p.attested([]catalog.File{f})
 	case f.Source != "":
 		c.Imported++
 	default:

@@ -8,14 +8,17 @@ import (
 
 // Attested is an attestation of a file, as the server found it when it came. All text is the certificate's own.
 type Attested struct {
-	// Identity is the name in the certificate, Issuer who issued the identity token for it.
-	Identity, Issuer string
-	// Repository, Commit and Run are what it says of the run; empty where it says nothing.
-	Repository, Commit, Run string
+	// Ordinal counts those of the file, from 1.
+	Ordinal int
+	Signer  Signer
 	// Predicate is the type of what was stated.
 	Predicate string
-	// ByRun says that the run that uploaded signed it; else a run of one of the channel's publishers did.
-	ByRun bool
+	// ByRun says that the run that uploaded signed it, ByPublisher that another run did that a trusted publisher of the
+	// channel lets in; neither: somebody else.
+	ByRun, ByPublisher bool
+	// Counts says that it satisfies the channel's demands, Why why not, as a sentence.
+	Counts bool
+	Why    string
 	// Target is the channel that it was made for; empty: for none in particular.
 	Target   string
 	SignedAt time.Time
@@ -40,49 +43,112 @@ func (d Distrusted) sentences(a Attested) (bold string, rest span) {
 		words(" The keys of the instance " + show(a.Instance) + " have changed, and by the new ones, " + show(d.Root[:min(12, len(d.Root))]) + ", it does not hold: " + show(d.Why) + " What stands below was found when it came.")
 }
 
-// trusted reports whether an attestation of the file holds by today's keys.
-func (f File) trusted() bool {
-	return slices.ContainsFunc(f.Attestations, func(a Attested) bool { return a.Distrusted == nil })
+// attested reports whether the file carries an attestation that counts.
+func (f File) attested() bool {
+	return slices.ContainsFunc(f.Attestations, func(a Attested) bool { return a.Counts })
+}
+
+// distrusted is since when the file carries no more than attestations that hold no more, or do not count; zero where that is
+// not so.
+func (f File) distrusted() (since time.Time) {
+	if f.attested() {
+		return since
+	}
+	for _, a := range f.Attestations {
+		if d := a.Distrusted; d != nil && (since.IsZero() || d.At.Before(since)) {
+			since = d.At
+		}
+	}
+	return since
+}
+
+// uncounted reports whether the file was signed, though only so that it does not count here.
+func (f File) uncounted() bool {
+	return !f.attested() && f.distrusted().IsZero() && slices.ContainsFunc(f.Attestations, Attested.publishes)
+}
+
+// publishes says that the statement is one of CEP 27: that the file was published.
+func (a Attested) publishes() bool { return a.Predicate == publishPredicate }
+
+// publishPredicate is the type of CEP 27.
+const publishPredicate = "https://schemas.conda.org/attestations-publish-1.schema.json"
+
+// warning is what a reader should look at, bold words and the rest; empty where there is nothing.
+func (a Attested) warning(o Origin) (bold, rest string) {
+	switch {
+	case a.Distrusted != nil || a.ByRun && (a.Counts || !a.publishes()):
+		return "", ""
+	case a.ByRun, a.ByPublisher && !o.ByCI() && !a.Counts && a.publishes():
+		return "Does not count here.", " " + show(a.Why)
+	case a.ByPublisher && !o.ByCI():
+		return "", ""
+	case o.ByCI():
+		bold = "Signed by another run than the one that uploaded it."
+	default:
+		bold = "Signed by a run that no trusted publisher of this channel lets in."
+	}
+	switch {
+	case a.publishes() && !a.Counts && a.ByPublisher:
+		rest = " It does not count here. " + show(a.Why)
+	case a.ByPublisher:
+		rest = " A trusted publisher of this channel lets that run in, too."
+	case a.Counts:
+		rest = " This channel takes what anybody has signed."
+	default:
+		rest = " No demand of this channel is satisfied by it."
+	}
+	return bold, rest
 }
 
 // publicInstance is the name of sigstore's own instance, whose log can be searched by everybody.
 const publicInstance = "sigstore"
 
-// signedBy is what an attestation says, and how it was checked.
-func (a Attested) signedBy() []fact {
-	mono := func(label, text string) fact { return fact{label, []span{{text: show(text), style: mono}}} }
-	list := []fact{a.states(), mono("Identity", a.Identity), known("Issuer", show(a.Issuer))}
-	same := "no: a run of a trusted publisher of this channel"
-	if a.ByRun {
-		same = "yes"
+// blockTitle names one of the file's attestations.
+func (f File) blockTitle(i int) string {
+	if len(f.Attestations) == 1 {
+		return "Attestation"
 	}
-	list = append(list, known("In the run that uploaded", same))
-	if a.Commit != "" {
-		list = append(list, mono("Commit", a.Commit))
+	return "Attestation " + number(i+1) + " of " + number(len(f.Attestations))
+}
+
+// badge says what was checked, and by whom.
+func (a Attested) badge() string {
+	return "signature, log and statement checked by this server, sigstore instance " + show(a.Instance)
+}
+
+// statement is what was signed, and how it was checked.
+func (a Attested) statement() []fact {
+	list := []fact{a.states()}
+	if a.publishes() {
+		target := known("For channel", "no channel in particular: the same attestation could stand in any")
+		if a.Target != "" {
+			target = fact{"For channel", []span{{text: show(a.Target), style: mono}}}
+		}
+		list = append(list, target)
 	}
-	if a.Run != "" {
-		list = append(list, mono("Run", a.Run))
+	same := "no, and no trusted publisher of this channel lets that signer in"
+	switch {
+	case a.ByRun:
+		same = "yes, the run that uploaded signed it"
+	case a.ByPublisher:
+		same = "no, a run of a trusted publisher of this channel"
 	}
-	target := known("For channel", "none in particular: the same attestation could stand in any channel")
-	if a.Target != "" {
-		target = mono("For channel", a.Target)
-	}
-	list = append(list, target, known("Signed", stamp(a.SignedAt)))
+	list = append(list, known("Same run", same), known("Signed", stamp(a.SignedAt)))
 	if a.Log != "" {
 		list = append(list, fact{"Log entry", []span{a.entry()}})
 	}
-	return append(list, known("Checked", "when it came, "+stamp(a.AddedAt)+", by the instance "+show(a.Instance)+", keys "+show(a.Root[:min(12, len(a.Root))])))
+	return append(list, known("Checked", stamp(a.AddedAt)+", when it came"), fact{"Trusted root", []span{{text: show(a.Root[:min(12, len(a.Root))]), style: mono}}})
 }
 
 // states is what was signed, in words where the type is known.
 func (a Attested) states() fact {
 	words := map[string]string{
-		"https://schemas.conda.org/attestations-publish-1.schema.json": "this file was published (CEP 27)",
-		"https://slsa.dev/provenance/v1":                               "how this file was built (SLSA provenance v1)",
-		"https://spdx.dev/Document":                                    "what is in this file (SPDX)",
-		"https://cyclonedx.org/bom":                                    "what is in this file (CycloneDX)",
-		"https://in-toto.io/attestation/test-result/v0.1":              "the result of a test (in-toto)",
-		"https://slsa.dev/verification_summary/v1":                     "the result of a check (SLSA VSA)",
+		publishPredicate:                                  "this file was published (CEP 27)",
+		"https://slsa.dev/provenance/v1":                  "how this file was built (SLSA provenance v1)",
+		"https://spdx.dev/Document":                       "what is in this file (SPDX)",
+		"https://cyclonedx.org/bom":                       "what is in this file (CycloneDX)",
+		"https://in-toto.io/attestation/test-result/v0.1": "the result of a test (in-toto)",
+		"https://slsa.dev/verification_summary/v1":        "the result of a check (SLSA VSA)",
 	}[a.Predicate]
 	if words == "" {
 		return fact{"States", []span{{text: show(a.Predicate), style: mono}}}
@@ -98,53 +164,92 @@ func (a Attested) entry() span {
 	return link(a.Log, "https://search.sigstore.dev/?logIndex="+a.Log)
 }
 
-// attested is how many of the files carry an attestation that holds, distrusted how many carry only such as hold no more.
-func (v PackageView) attested() (holds, distrusted int) {
+// attested is how many of the files carry an attestation that counts.
+func (v PackageView) attested() (n int) {
 	for _, f := range v.Files {
-		if f.trusted() {
-			holds++
-		} else if len(f.Attestations) > 0 {
-			distrusted++
+		if f.attested() {
+			n++
 		}
 	}
-	return holds, distrusted
+	return n
 }
 
-// distrustedSentence tells of those that hold no more; empty where there are none.
-func (v PackageView) distrustedSentence() string {
-	switch _, n := v.attested(); n {
-	case 0:
+// lost says that fewer of the files carry an attestation than of the version before; empty where that is not so.
+func (v PackageView) lost() string {
+	b, n := v.Before, v.attested()
+	if b == nil || n*b.Files >= b.Attested*len(v.Files) {
 		return ""
-	case 1:
-		return "1 file carries an attestation that is no longer trusted."
-	default:
-		return number(n) + " files carry attestations that are no longer trusted."
 	}
+	now := "no file of this version does"
+	if n > 0 {
+		now = "of this version " + number(n) + " of " + number(len(v.Files)) + pick(n == 1, " does", " do")
+	}
+	return number(b.Attested) + " of " + count(b.Files, "file") + " of " + show(b.Version) + pick(b.Attested == 1, " carries", " carry") + " an attestation; " + now + "."
 }
 
-// attestedSentence says so, in words that promise no more than was checked.
-func (v PackageView) attestedSentence() string {
-	switch n, distrusted := v.attested(); {
-	case n == 0 && distrusted > 0:
-		return "No file of this version carries an attestation that holds."
-	case n == 0:
-		return "No file of this version carries an attestation."
-	case n == 1 && len(v.Files) == 1:
-		return "1 of 1 file carries an attestation. This server checked it when it came."
-	case n == len(v.Files):
-		return number(n) + " of " + count(n, "file") + " carry an attestation. This server checked each one when it came."
-	case len(v.Files)-n == 1:
-		return number(n) + " of " + count(len(v.Files), "file") + " carry an attestation, which this server checked when it came; 1 does not."
-	default:
-		return number(n) + " of " + count(len(v.Files), "file") + " carry an attestation, which this server checked when it came; " + number(len(v.Files)-n) + " do not."
+// verdict is how far the files are attested, for the strip below the way of the version: how loud, bold words and the
+// rest. There is none where no version so far carries any.
+func (v PackageView) verdict() (t tone, bold string, rest []span) {
+	n, all := v.attested(), count(len(v.Files), "file")
+	var since time.Time
+	distrusted, uncounted := 0, 0
+	for _, f := range v.Files {
+		if at := f.distrusted(); !at.IsZero() {
+			distrusted++
+			if since.IsZero() || at.Before(since) {
+				since = at
+			}
+		}
+		if f.uncounted() {
+			uncounted++
+		}
 	}
+	see := []span{words(" "), {text: "See how", url: "#files"}}
+	switch {
+	case distrusted > 0:
+		bold = pick(distrusted == 1, "The attestation of 1", "The attestations of "+number(distrusted)) + " of " + all + pick(distrusted == 1, " is", " are") + " no longer trusted since " + minute(since) + "."
+		return stop, bold, append([]span{words(" The keys of a sigstore instance have changed. " + v.carry(n) + " that holds.")}, see...)
+	case n == len(v.Files):
+		return told, v.carry(n) + ".", append([]span{words(pick(n == 1, " This server checked it when it came.", " This server checked each one when it came."))}, see...)
+	case n > 0:
+		left := len(v.Files) - n
+		return look, v.carry(n) + ".", append([]span{words(" This server checked " + pick(n == 1, "it", "each one") + " when it came. " + number(left) + pick(left == 1, " does not carry one.", " do not carry one."))}, see...)
+	case uncounted > 0:
+		return look, v.carry(0) + " that counts here.", append([]span{words(" " + count(uncounted, "file") + pick(uncounted == 1, " carries one", " carry one") + " that does not; it says why.")}, see...)
+	case v.Earlier != "":
+		return look, v.carry(0) + ".", []span{words(" Earlier versions do, "), {text: show(v.Earlier), url: VersionPath(v.Channel, v.Name, v.Earlier)}, words(" the last.")}
+	}
+	return quiet, "", nil
+}
+
+// carry is "3 of 5 files carry an attestation".
+func (v PackageView) carry(n int) string {
+	switch {
+	case n > 0:
+		return number(n) + " of " + count(len(v.Files), "file") + pick(n == 1, " carries", " carry") + " an attestation"
+	case len(v.Files) == 1:
+		return "The only file carries no attestation"
+	}
+	return "None of " + count(len(v.Files), "file") + " carries an attestation"
+}
+
+// toCheck is the attestation that a reader should check: the first that counts, or else that says that the file was
+// published.
+func (f File) toCheck() (Attested, bool) {
+	i := slices.IndexFunc(f.Attestations, func(a Attested) bool { return a.Counts })
+	if i < 0 {
+		i = slices.IndexFunc(f.Attestations, Attested.publishes)
+	}
+	if i < 0 {
+		return Attested{}, false
+	}
+	return f.Attestations[i], true
 }
 
 // checkLines are what somebody types to check a file without trusting this server.
-func (f File) checkLines(frame Frame, v PackageView) []line {
-	a := f.Attestations[0]
+func (f File) checkLines(frame Frame, v PackageView, a Attested) []line {
 	at := frame.URL + DownloadPath(v.Channel, f.address(), f.Subdir, f.Name)
-	check := "sluice attestation check " + shell(f.Name) + " --issuer " + shell(a.Issuer) + " --identity " + shell(a.Identity)
+	check := "sluice attestation check " + shell(f.Name) + " --issuer " + shell(a.Signer.Issuer) + " --identity " + shell(a.Signer.Identity)
 	if a.Target != "" {
 		check += " --channel " + shell(a.Target)
 	}

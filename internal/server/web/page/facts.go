@@ -9,7 +9,8 @@ func (v PackageView) checked() []fact {
 		list = append(list, g.origin.checked(v.Channel)...)
 	}
 	list = append(list, known("By CI", number(v.byCI())+" of "+count(len(v.Files), "file")))
-	if v.Before != nil && v.same() {
+	list = append(list, known("Attested", number(v.attested())+" of "+count(len(v.Files), "file")))
+	if v.Before != nil && v.same() && v.lost() == "" {
 		list = append(list, known("Before this", show(v.Before.Version)+" came the same way"))
 	}
 	return list

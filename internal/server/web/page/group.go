@@ -2,6 +2,7 @@ package page
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,6 +25,14 @@ func (v PackageView) groups() []group {
 	}
 	slices.SortStableFunc(list, func(a, b group) int { return len(b.files) - len(a.files) })
 	return list
+}
+
+// mark is that of the way, or that all of it is attested.
+func (g group) mark() mark {
+	if g.origin.ByCI() && !slices.ContainsFunc(g.files, func(f File) bool { return !f.attested() }) {
+		return attested
+	}
+	return g.origin.mark()
 }
 
 // last is when the last of the files came.
@@ -133,9 +142,12 @@ func (v PackageView) notice() (bold, rest string) {
 		slices.SortStableFunc(groups, func(a, b group) int { return rank(a.origin) - rank(b.origin) })
 		for _, g := range groups {
 			if c := g.origin.change(v.Before.Origin, v.Before.Version); c != "" {
-				return "Published another way than the version before.", c
+				return "Published another way than the version before.", strings.TrimSuffix(c+" "+v.lost(), " ")
 			}
 		}
+	}
+	if lost := v.lost(); lost != "" {
+		return pick(v.attested() == 0, "Not attested, unlike the version before.", "Fewer files are attested than of the version before."), lost
 	}
 	if v.byCI() > 0 && v.byCI() < len(v.Files) {
 		return "Not all files came the same way.", number(v.byCI()) + " of " + count(len(v.Files), "file") + " by CI, the others " + v.others() + "."

@@ -20,6 +20,8 @@ type PackageView struct {
 	Files []File
 	// Before is the version before this one; nil when there is none.
 	Before *Before
+	// Earlier is the newest version before this one of which a file carries an attestation that counts; empty for none.
+	Earlier string
 	// Versions is the newest versions' part of the matrix.
 	Versions Matrix
 	// VersionTotal counts all versions.
@@ -45,6 +47,8 @@ type Said struct {
 type Before struct {
 	Version string
 	Origin  Origin
+	// Files counts its files, Attested those that carry an attestation that counts.
+	Files, Attested int
 }
 
 // File is one artifact of the shown version.
@@ -104,6 +108,8 @@ type Cell struct {
 	// ByCI, ByToken and Imported count the builds that came so; all 0 when there is none. Yanked are those among them
 	// that are yanked.
 	ByCI, ByToken, Imported, Yanked int
+	// Attested counts those by CI that carry an attestation that counts.
+	Attested int
 }
 
 // VersionsView is the list of all versions of a package.
@@ -124,11 +130,13 @@ func (c Cell) mark() mark {
 		return byToken
 	case c.Imported > 0:
 		return imported
+	case c.Attested == c.ByCI:
+		return attested
 	}
 	return byCI
 }
 
-// words is the cell for those who do not see it: "14.1.1, linux-64, by CI, 2 builds".
+// words is the cell for those who do not see it: "14.1.1, linux-64, by CI, attestation verified, 2 builds".
 func (c Cell) words(version, subdir string) string {
 	s := show(version) + ", " + show(subdir) + ", " + c.mark().words()
 	if c.builds() > 1 {

@@ -356,16 +356,108 @@ func TestPackageWords(t *testing.T) {
 	}
 }
 
+// The verdict says how many of how many, in a tone of its own for each state, and nothing where nothing was ever attested.
+func TestVerdict(t *testing.T) {
+	single := func(v PackageView) PackageView {
+		v.Files = v.Files[:1]
+		return v
+	}
+	token := lostPackage()
+	for i := range token.Files {
+		token.Files[i].Origin = Origin{}
+	}
+	distrusted := distrustedPackage()
+	distrusted.Files[1].Attestations = distrusted.Files[1].Attestations[:1]
+	for _, tt := range []struct {
+		name               string
+		v                  PackageView
+		tone               tone
+		verdict            string
+		noticed, noticeHas string
+	}{
+		{"all", attestedPackage(), told, "5 of 5 files carry an attestation. This server checked each one when it came. See how", "", ""},
+		{"the only one", single(attestedPackage()), told, "1 of 1 file carries an attestation. This server checked it when it came. See how", "", ""},
+		{"some", partlyAttested(), look, "3 of 5 files carry an attestation. This server checked each one when it came. 2 do not carry one. See how",
+			"Fewer files are attested than of the version before.", "5 of 5 files of 15.0.0 carry an attestation; of this version 3 of 5 do."},
+		{"none any more", lostPackage(), look, "None of 5 files carries an attestation. Earlier versions do, 15.0.0 the last.",
+			"Not attested, unlike the version before.", "5 of 5 files of 15.0.0 carry an attestation; no file of this version does."},
+		{"none any more, nor by CI", token, look, "None of 5 files carries an attestation. Earlier versions do, 15.0.0 the last.",
+			"Published another way than the version before.", "uploaded with an API token. 5 of 5 files of 15.0.0 carry an attestation; no file of this version does."},
+		{"only such as do not count", uncountedPackage(), look, "None of 2 files carries an attestation that counts here. 2 files carry one that does not; it says why. See how",
+			"Not attested, unlike the version before.", "no file of this version does."},
+		{"no longer trusted", single(distrustedPackage()), stop, "The attestation of 1 of 1 file is no longer trusted since 23 Nov 2026, 14:03. The keys of a sigstore instance have changed. The only file carries no attestation that holds. See how",
+			"Not attested, unlike the version before.", "no file of this version does."},
+		{"some no longer trusted", distrusted, stop, "The attestations of 2 of 5 files are no longer trusted since 23 Nov 2026, 14:03. The keys of a sigstore instance have changed. 1 of 5 files carries an attestation that holds. See how",
+			"Fewer files are attested than of the version before.", "of this version 1 of 5 does."},
+		{"never", packageView(), quiet, "", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tone, bold, rest := tt.v.verdict()
+			if got := bold + read(rest); got != tt.verdict || tone != tt.tone {
+				t.Errorf("verdict = %s %q, want %s %q", tone, got, tt.tone, tt.verdict)
+			}
+			if bold, rest := tt.v.notice(); bold != tt.noticed || !strings.HasSuffix(rest, tt.noticeHas) {
+				t.Errorf("notice = %q, %q; want %q, …%q", bold, rest, tt.noticed, tt.noticeHas)
+			}
+			if bold != "" {
+				says(t, Package(frame(""), tt.v), bold)
+				saysNot(t, Package(frame(""), tt.v), "No file of this version carries an attestation.")
+			}
+		})
+	}
+}
+
+// Who signed is measured by who uploaded, and what does not count says why.
+func TestSignerWarning(t *testing.T) {
+	ci, token := run("acme/forge", "build.yml", "1", "1"), Origin{}
+	of := func(change func(*Attested)) Attested {
+		a := signed()
+		change(&a)
+		return a
+	}
+	denied := func(a *Attested) { a.Counts, a.Why = false, "It is denied." }
+	publisher := func(a *Attested) { a.ByRun, a.ByPublisher = false, true }
+	other := func(a *Attested) { a.ByRun = false }
+	const another = "Signed by another run than the one that uploaded it."
+	for _, tt := range []struct {
+		name string
+		a    Attested
+		o    Origin
+		want string
+	}{
+		{"by the run", signed(), ci, ""},
+		{"by the run, contents", of(func(a *Attested) { a.Counts, a.Predicate = false, "https://spdx.dev/Document" }), ci, ""},
+		{"by the run, denied", of(denied), ci, "Does not count here. It is denied."},
+		{"by a publisher's run", of(publisher), ci, another + " A trusted publisher of this channel lets that run in, too."},
+		{"by a publisher's run, denied", of(func(a *Attested) { publisher(a); denied(a) }), ci, another + " It does not count here. It is denied."},
+		{"by a publisher's run, token", of(publisher), token, ""},
+		{"by a publisher's run, token, denied", of(func(a *Attested) { publisher(a); denied(a) }), token, "Does not count here. It is denied."},
+		{"by another", of(func(a *Attested) { other(a); denied(a) }), ci, another + " No demand of this channel is satisfied by it."},
+		{"by another, taken", of(other), ci, another + " This channel takes what anybody has signed."},
+		{"by another, token", of(func(a *Attested) { other(a); denied(a) }), token, "Signed by a run that no trusted publisher of this channel lets in. No demand of this channel is satisfied by it."},
+		{"no longer trusted", of(func(a *Attested) { other(a); a.Distrusted = &Distrusted{} }), ci, ""},
+	} {
+		if bold, rest := tt.a.warning(tt.o); bold+rest != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, bold+rest, tt.want)
+		}
+	}
+}
+
 func TestAttestedWords(t *testing.T) {
-	page := Package(frame(""), attestedPackage())
-	says(t, page, "4 of 5 files carry an attestation, which this server checked when it came; 1 does not.", "attested", "Signed by", "Signed by, attestation 1 of 2",
-		"none in particular: the same attestation could stand in any channel", "no: a run of a trusted publisher of this channel",
-		"An attestation proves which run signed. It does not prove that what the run built is good.",
+	page := Package(frame(""), partlyAttested())
+	says(t, page, "attested", "not attested", "Signed by", "Attestation 1 of 4", "this file was published (CEP 27)", "how this file was built (SLSA provenance v1)", "https://acme.dev/contents/v2",
+		"no channel in particular: the same attestation could stand in any", "no, a run of a trusted publisher of this channel", "yes, the run that uploaded signed it",
+		"Signed by another run than the one that uploaded it.", "signature, log and statement checked by this server, sigstore instance sigstore",
+		"An attestation proves which run signed. It does not prove that what the run built is good",
 		"sluice attestation check ripgrep-15.1.0-h7f3a2c1_0.conda --issuer https://token.actions.githubusercontent.com --identity https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main"+
 			" --channel https://conda.acme.dev/forge",
-		"--trusted-root trusted_root.json", "12 <U+202E><b>")
+		"12 <U+202E><b>")
+	says(t, Package(frame(""), attestedPackage()), "5 of 5 files carry an attestation.", "by CI, attestation verified")
 	got := hrefs(t, page)
-	for _, want := range []string{"https://search.sigstore.dev/?logIndex=456119071", "/forge/linux-64/ripgrep-15.1.0-h7f3a2c1_0.conda.sigs"} {
+	for _, want := range []string{
+		"https://search.sigstore.dev/?logIndex=456119071", "/forge/linux-64/ripgrep-15.1.0-h7f3a2c1_0.conda.sigs",
+		"/api/v1/channels/forge/packages/linux-aarch64/ripgrep-15.1.0-h7f3c1b0_0.conda/attestations/4", "https://github.com/acme/forge/actions/runs/9876543210/attempts/1",
+	} {
 		if !slices.Contains(got, want) {
 			t.Errorf("page has no link to %s", want)
 		}
@@ -375,17 +467,35 @@ func TestAttestedWords(t *testing.T) {
 			t.Errorf("page links to %s, made of text that was not checked", to)
 		}
 	}
+	private := partlyAttested()
+	for i := range private.Files {
+		for j := range private.Files[i].Attestations {
+			private.Files[i].Attestations[j].Instance = "ours"
+		}
+	}
+	says(t, Package(frame(""), private), "--trusted-root trusted_root.json")
 }
 
-// What holds no more is said in words, counts for no file, and is not said of what holds.
+// What holds no more is said in words, and is not said of what holds.
 func TestDistrustedWords(t *testing.T) {
-	v := distrustedPackage()
-	says(t, Package(frame(""), v), "3 of 5 files carry an attestation, which this server checked when it came; 2 do not.", "1 file carries an attestation that is no longer trusted.",
-		"No longer trusted since ", "have changed, and by the new ones, 7b7b7b7b7b7b, it does not hold: ", "here <b>.", "What stands below was found when it came.")
-	v.Files = v.Files[:1]
-	says(t, Package(frame(""), v), "No file of this version carries an attestation that holds.", "no longer trusted")
-	if got := readPage(t, Package(frame(""), attestedPackage())); strings.Contains(got, "longer trusted") {
-		t.Error("a page of what holds speaks of what holds no more")
+	says(t, Package(frame(""), distrustedPackage()), "No longer trusted since ", "have changed, and by the new ones, 7b7b7b7b7b7b, it does not hold: ", "here <b>.", "What stands below was found when it came.")
+	saysNot(t, Package(frame(""), partlyAttested()), "longer trusted")
+}
+
+// A cell shows its worst build: a disc only where CI built all of them and all are attested.
+func TestCellMark(t *testing.T) {
+	for want, c := range map[string]Cell{
+		"by CI, attestation verified":           {ByCI: 1, Attested: 1},
+		"by CI, attestation verified, 2 builds": {ByCI: 2, Attested: 2},
+		"by CI, 2 builds":                       {ByCI: 2, Attested: 1},
+		"by CI":                                 {ByCI: 1},
+		"with an API token, 2 builds":           {ByCI: 1, Attested: 1, ByToken: 1},
+		"imported, 2 builds":                    {ByCI: 1, Attested: 1, Imported: 1},
+		"yanked":                                {ByCI: 1, Attested: 1, Yanked: 1},
+	} {
+		if got := c.words("14.1.1", "linux-64"); got != "14.1.1, linux-64, "+want {
+			t.Errorf("%+v reads %q, want …%q", c, got, want)
+		}
 	}
 }
 

@@ -9,6 +9,8 @@ const (
 	byCI    mark = "ci"
 	byToken mark = "token"
 	waiting mark = "waiting"
+	// attested: by CI, and this server checked an attestation.
+	attested mark = "attested"
 	// imported: an operator brought it from another channel. yanked: solvers do not see it.
 	imported mark = "imported"
 	yanked   mark = "yanked"
@@ -19,6 +21,8 @@ func (m mark) words() string {
 	switch m {
 	case byCI:
 		return "by CI"
+	case attested:
+		return "by CI, attestation verified"
 	case byToken:
 		return "with an API token"
 	case imported, yanked:

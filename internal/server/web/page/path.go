@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -123,6 +124,11 @@ func DownloadPath(channel, label, subdir, file string) string {
 // RecordPath is what the JSON API says of an artifact.
 func RecordPath(channel, subdir, file string) string {
 	return "/api/v1/channels/" + url.PathEscape(channel) + "/packages/" + url.PathEscape(subdir) + "/" + url.PathEscape(file)
+}
+
+// BundlePath is an attestation of an artifact as it came; ordinals count from 1.
+func BundlePath(channel, subdir, file string, ordinal int) string {
+	return RecordPath(channel, subdir, file) + "/attestations/" + strconv.Itoa(ordinal)
 }
 
 // signInPath leads to the sign-in page and from there back to next.

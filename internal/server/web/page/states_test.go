@@ -174,10 +174,12 @@ func versions() Matrix {
 	for i, v := range []string{"15.1.0", "15.0.0", "14.1.1", "14.1.0", "14.0.3", "13.0.0"} {
 		row := MatrixRow{Version: v, At: before(124*time.Minute + time.Duration(i*i)*8*24*time.Hour)}
 		for j := range m.Subdirs {
-			c := Cell{ByCI: 1}
+			c := Cell{ByCI: 1, Attested: 1}
 			switch {
+			case i == 1:
+				c.Attested = 0
 			case i == 2 && j%2 == 0:
-				c.ByCI = 2
+				c = Cell{ByCI: 2, Attested: 2 - j/4}
 			case i == 4 && j == 4:
 				c = Cell{ByToken: 1}
 			case i == 4 && j == 3, i == 5 && j > 0:
@@ -196,34 +198,73 @@ func packageView() PackageView {
 		Channel: "forge", Name: "ripgrep", Version: "15.1.0", Latest: "15.1.0",
 		Summary: "Search a directory tree for lines that match a pattern, fast, and skip what git ignores.",
 		Said:    Said{License: "MIT OR Unlicense", Home: "https://github.com/BurntSushi/ripgrep", Docs: "https://github.com/BurntSushi/ripgrep/blob/master/GUIDE.md", Built: before(128 * time.Minute)},
-		Files:   files(o), Before: &Before{"15.0.0", run("acme/forge", "build.yml", "1199", "1")},
+		Files:   files(o), Before: &Before{Version: "15.0.0", Origin: run("acme/forge", "build.yml", "1199", "1"), Files: 5},
 		Versions: versions(), VersionTotal: 14, Here: map[string]bool{"pcre2": true}, SeesPublishers: true,
 	}
 }
 
-// attestedPackage has files with an attestation, with two, and without.
+// attestedPackage has attestations of all its files.
 func attestedPackage() PackageView {
 	v := packageView()
-	a := Attested{
-		Identity: "https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main", Issuer: "https://token.actions.githubusercontent.com",
-		Repository: "https://github.com/acme/forge", Commit: "abc1234abc1234abc1234abc1234abc1234abc12", Run: "https://github.com/acme/forge/actions/runs/9876543210/attempts/1",
-		ByRun: true, Target: "https://conda.acme.dev/forge", SignedAt: before(125 * time.Minute), Log: "456119071", Instance: "sigstore", Root: strings.Repeat("6a", 32), AddedAt: before(124 * time.Minute),
+	for i := range v.Files {
+		v.Files[i].Attestations = []Attested{signed()}
 	}
-	for i := range v.Files[:4] {
-		v.Files[i].Attestations = []Attested{a}
+	v.Before.Files, v.Before.Attested, v.Earlier = 5, 5, "15.0.0"
+	return v
+}
+
+func signed() Attested {
+	const repository = "https://github.com/acme/forge"
+	return Attested{
+		Ordinal: 1, Predicate: publishPredicate, ByRun: true, Counts: true, Target: "https://conda.acme.dev/forge", SignedAt: before(125 * time.Minute),
+		Log: "456119071", Instance: "sigstore", Root: strings.Repeat("6a", 32), AddedAt: before(124 * time.Minute),
+		Signer: Signer{
+			Identity: repository + "/.github/workflows/build.yml@refs/heads/main", Issuer: "https://token.actions.githubusercontent.com", Repository: repository, RepositoryID: "71844120",
+			Workflow: repository + "/.github/workflows/build.yml@refs/heads/main", Run: repository + "/actions/runs/9876543210/attempts/1",
+			Commit: "abc1234abc1234abc1234abc1234abc1234abc12", Ref: "refs/heads/main", Trigger: "push", Environment: "release", Runner: "github-hosted", Linked: true,
+		},
 	}
-	b := a
-	b.ByRun, b.Target, b.Instance, b.Log = false, "", "ours", "12 \u202e<b>"
-	v.Files[1].Attestations = []Attested{b, a}
+}
+
+// partlyAttested has files with an attestation, with four of all kinds, and without.
+func partlyAttested() PackageView {
+	v := attestedPackage()
+	other, rebuilt, contents := signed(), signed(), signed()
+	other.Ordinal, other.ByRun, other.ByPublisher, other.Target, other.Instance, other.Log = 2, false, true, "", "ours", "12 \u202e<b>"
+	rebuilt.Ordinal, rebuilt.ByRun, rebuilt.Counts, rebuilt.Predicate, rebuilt.Signer.Linked = 3, false, false, "https://slsa.dev/provenance/v1", false
+	contents.Ordinal, contents.Counts, contents.Predicate = 4, false, "https://acme.dev/contents/v2"
+	v.Files[1].Attestations = []Attested{signed(), other, rebuilt, contents}
+	v.Files[3].Attestations, v.Files[4].Attestations = nil, nil
+	return v
+}
+
+// uncountedPackage has only attestations that satisfy nothing.
+func uncountedPackage() PackageView {
+	v := attestedPackage()
+	v.Files = v.Files[:2]
+	for i := range v.Files {
+		v.Files[i].Attestations[0].Counts = false
+	}
+	v.Files[0].Attestations[0].Why = "The attestation was signed by acme/forge, and the channel has denied that: run 9876543210."
+	v.Files[1].Attestations[0].ByRun = false
+	return v
+}
+
+// lostPackage has no attestation, and the version before had.
+func lostPackage() PackageView {
+	v := attestedPackage()
+	for i := range v.Files {
+		v.Files[i].Attestations = nil
+	}
 	return v
 }
 
 // distrustedPackage has a file whose attestations hold no more, and one with another that does.
 func distrustedPackage() PackageView {
-	v := attestedPackage()
+	v := partlyAttested()
 	d := &Distrusted{At: before(3 * time.Minute), Why: "The attestation does not hold by the instance sigstore: it is in no transparency log that is trusted here <b>.", Root: strings.Repeat("7b", 32)}
 	for i := range 2 {
-		v.Files[i].Attestations[0].Distrusted = d
+		v.Files[i].Attestations[0].Distrusted, v.Files[i].Attestations[0].Counts = d, false
 	}
 	return v
 }
@@ -374,6 +415,9 @@ func states() map[string]templ.Component {
 		"revoke-unused":     RevokeToken(me, RevokeTokenView{Token: tokensView().Tokens[0]}),
 		"package":           Package(me, packageView()),
 		"package-attested":  Package(anyone, attestedPackage()),
+		"package-partly":    Package(anyone, partlyAttested()),
+		"package-uncounted": Package(anyone, uncountedPackage()),
+		"package-lost":      Package(anyone, lostPackage()),
 		"package-distrust":  Package(anyone, distrustedPackage()),
 		"package-token":     Package(me, tokenPackage()),
 		"package-mixed":     Package(anyone, mixedPackage()),

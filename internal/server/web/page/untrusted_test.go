@@ -84,6 +84,8 @@ func hostile(f Frame) map[string]templ.Component {
 		"channel":          Channel(f, poison(channelView())),
 		"channel-empty":    Channel(f, poison(ChannelView{MayManage: true})),
 		"package":          Package(f, poison(packageView())),
+		"package-attested": Package(f, poison(partlyAttested())),
+		"package-distrust": Package(f, poison(distrustedPackage())),
 		"package-token":    Package(f, poison(tokenFiles)),
 		"package-mixed":    Package(f, poison(mixedPackage())),
 		"versions":         Versions(f, poison(VersionsView{Matrix: versions()})),
