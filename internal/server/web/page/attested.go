@@ -111,9 +111,18 @@ func (f File) blockTitle(i int) string {
 	return "Attestation " + number(i+1) + " of " + number(len(f.Attestations))
 }
 
-// badge says what was checked, and by whom.
+// badge says what was checked, and by whom. Of statements that do not publish nothing is read but whom they speak of.
 func (a Attested) badge() string {
-	return "signature, log and statement checked by this server, sigstore instance " + show(a.Instance)
+	what := "signature and time"
+	switch {
+	case a.Log != "" && a.publishes():
+		what = "signature, log entry and statement"
+	case a.Log != "":
+		what = "signature and log entry"
+	case a.publishes():
+		what = "signature, time and statement"
+	}
+	return what + " checked by this server, sigstore instance " + show(a.Instance)
 }
 
 // statement is what was signed, and how it was checked.
@@ -215,7 +224,7 @@ func (v PackageView) verdict() (t tone, bold string, rest []span) {
 		left := len(v.Files) - n
 		return look, v.carry(n) + ".", append([]span{words(" This server checked " + pick(n == 1, "it", "each one") + " when it came. " + number(left) + pick(left == 1, " does not carry one.", " do not carry one."))}, see...)
 	case uncounted > 0:
-		return look, v.carry(0) + " that counts here.", append([]span{words(" " + count(uncounted, "file") + pick(uncounted == 1, " carries one", " carry one") + " that does not; it says why.")}, see...)
+		return look, v.carry(0) + " that counts here.", append([]span{words(" " + count(uncounted, "file") + pick(uncounted == 1, " carries one that does not; it says why.", " carry one that does not; each says why."))}, see...)
 	case v.Earlier != "":
 		return look, v.carry(0) + ".", []span{words(" Earlier versions do, "), {text: show(v.Earlier), url: VersionPath(v.Channel, v.Name, v.Earlier)}, words(" the last.")}
 	}

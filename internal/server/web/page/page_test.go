@@ -383,7 +383,7 @@ func TestVerdict(t *testing.T) {
 			"Not attested, unlike the version before.", "5 of 5 files of 15.0.0 carry an attestation; no file of this version does."},
 		{"none any more, nor by CI", token, look, "None of 5 files carries an attestation. Earlier versions do, 15.0.0 the last.",
 			"Published another way than the version before.", "uploaded with an API token. 5 of 5 files of 15.0.0 carry an attestation; no file of this version does."},
-		{"only such as do not count", uncountedPackage(), look, "None of 2 files carries an attestation that counts here. 2 files carry one that does not; it says why. See how",
+		{"only such as do not count", uncountedPackage(), look, "None of 2 files carries an attestation that counts here. 2 files carry one that does not; each says why. See how",
 			"Not attested, unlike the version before.", "no file of this version does."},
 		{"no longer trusted", single(distrustedPackage()), stop, "The attestation of 1 of 1 file is no longer trusted since 23 Nov 2026, 14:03. The keys of a sigstore instance have changed. The only file carries no attestation that holds. See how",
 			"Not attested, unlike the version before.", "no file of this version does."},
@@ -447,7 +447,7 @@ func TestAttestedWords(t *testing.T) {
 	page := Package(frame(""), partlyAttested())
 	says(t, page, "attested", "not attested", "Signed by", "Attestation 1 of 4", "this file was published (CEP 27)", "how this file was built (SLSA provenance v1)", "https://acme.dev/contents/v2",
 		"no channel in particular: the same attestation could stand in any", "no, a run of a trusted publisher of this channel", "yes, the run that uploaded signed it",
-		"Signed by another run than the one that uploaded it.", "signature, log and statement checked by this server, sigstore instance sigstore",
+		"Signed by another run than the one that uploaded it.", "signature, log entry and statement checked by this server, sigstore instance sigstore", "signature and log entry checked by this server, sigstore instance sigstore",
 		"An attestation proves which run signed. It does not prove that what the run built is good",
 		"sluice attestation check ripgrep-15.1.0-h7f3a2c1_0.conda --issuer https://token.actions.githubusercontent.com --identity https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main"+
 			" --channel https://conda.acme.dev/forge",

@@ -1,0 +1,78 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"sluice/internal/attest/policy"
+	"sluice/internal/standin"
+)
+
+// page is a page as a reader without an account gets it, its blanks drawn together.
+func (w *attested) page(t *testing.T, path string) string {
+	t.Helper()
+	status, _, body := w.Get(t, path, "")
+	if status != http.StatusOK {
+		t.Fatalf("%s: %d", path, status)
+	}
+	return strings.Join(strings.Fields(body), " ")
+}
+
+// The pages of a package tell what counts by what the channel demands now: of which files, versions and signers.
+func TestAttestedPages(t *testing.T) {
+	t.Parallel()
+	attestedBoth(t, func(t *testing.T, w *attested) {
+		tok, extensions := w.run(t, standin.Run{})
+		_, foreign := w.run(t, standin.Run{})
+		here := w.URL + "/forge"
+		for _, v := range []string{"1.0", "1.1", "1.2"} {
+			file, body := version(t, v)
+			var bundles [][]byte
+			if v != "1.2" {
+				bundles = append(bundles, w.sign(extensions, file, body, here))
+			}
+			if status, said := w.send(t, tok, file, body, bundles...); status != http.StatusOK {
+				t.Fatalf("%s: %d %s", v, status, said)
+			}
+			if v == "1.1" {
+				w.add(t, file, w.annUploads, w.sign(foreign, file, body, here), http.StatusCreated)
+			}
+		}
+		const versions = "/channels/forge/packages/tide/versions"
+		for _, tt := range []struct {
+			path      string
+			has, lack []string
+		}{
+			{versions + "/1.0", []string{"1 of 1 file carries an attestation.", "attested", extensions[21][len(w.CI.URL()+"/acme/forge/"):]}, []string{"another run than", "not attested", "Earlier versions"}},
+			{versions + "/1.1", []string{"Attestation 2 of 2", "Signed by another run than the one that uploaded it.", "/noarch/tide-1.1-0.conda/attestations/2\""}, []string{"not attested", "does not count"}},
+			{versions + "/1.2", []string{"The only file carries no attestation.", "Earlier versions do, ", "Not attested, unlike the version before."}, []string{"Signed by"}},
+			{versions, []string{`aria-label="1.1, noarch, by CI, attestation verified"`, `aria-label="1.2, noarch, by CI"`}, nil},
+		} {
+			page := w.page(t, tt.path)
+			for _, s := range tt.has {
+				if !strings.Contains(page, s) {
+					t.Errorf("%s does not say %q", tt.path, s)
+				}
+			}
+			for _, s := range tt.lack {
+				if strings.Contains(page, s) {
+					t.Errorf("%s says %q", tt.path, s)
+				}
+			}
+		}
+
+		// What is denied counts no longer, and the page says so and why.
+		w.demand(t, func(p *policy.Policy) { p.Denied = []policy.Denial{{Run: extensions[21], Why: "taken over"}} })
+		page := w.page(t, versions+"/1.0")
+		for _, s := range []string{"The only file carries no attestation that counts here.", "does not count", "Does not count here.", "taken over"} {
+			if !strings.Contains(page, s) {
+				t.Errorf("a denied signature: the page does not say %q", s)
+			}
+		}
+		// The other signature of 1.1 is of another run, and still counts.
+		if page := w.page(t, versions); !strings.Contains(page, `aria-label="1.1, noarch, by CI, attestation verified"`) || !strings.Contains(page, `aria-label="1.0, noarch, by CI"`) {
+			t.Error("the versions do not show which of them still count")
+		}
+	})
+}
