@@ -23,11 +23,11 @@ func TestInstancesOfAConfiguration(t *testing.T) {
 		}
 	}
 	for root, want := range map[string]string{"/etc/acme.json": "acme", "/etc/acme.trusted_root.json": "acme.trusted_root", config.PublicSigstore: "sigstore"} {
-		if s, err := sourceOf(config.Config{SigstoreTUF: "https://tuf.example.com"}, root); err != nil || s.Name != want || (s.File == "") != (root == config.PublicSigstore) || (s.Repository == nil) != (s.File != "") {
+		if s, err := SigstoreSource(config.Config{SigstoreTUF: "https://tuf.example.com"}, root); err != nil || s.Name != want || (s.File == "") != (root == config.PublicSigstore) || (s.Repository == nil) != (s.File != "") {
 			t.Errorf("%s: %+v, %v", root, s, err)
 		}
 	}
-	if s, err := sourceOf(config.Config{}, config.PublicSigstore); err != nil || s.Repository != nil || s.Start == nil {
+	if s, err := SigstoreSource(config.Config{}, config.PublicSigstore); err != nil || s.Repository != nil || s.Start == nil {
 		t.Errorf("off: %+v, %v", s, err)
 	}
 }
