@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"sluice/internal/attest/instance"
 	"sluice/internal/fault"
@@ -24,11 +25,11 @@ func scanRoot(r interface{ Scan(dest ...any) error }, v *instance.Root, more ...
 
 // RootInUse implements instance.Store.
 func (db *DB) RootInUse(ctx context.Context, name string) (instance.Root, error) {
-	return rootInUse(ctx, db.reader, name, "")
+	return rootInUse(ctx, db.reader, name)
 }
 
-func rootInUse(ctx context.Context, q queryer, name, lock string) (v instance.Root, err error) {
-	err = scanRoot(q.QueryRowContext(ctx, `SELECT `+rootColumns+`, root FROM trusted_root WHERE instance = $1 AND replaced_us IS NULL`+lock, name), &v, &v.JSON)
+func rootInUse(ctx context.Context, q queryer, name string) (v instance.Root, err error) {
+	err = scanRoot(q.QueryRowContext(ctx, `SELECT `+rootColumns+`, root FROM trusted_root WHERE instance = $1 AND replaced_us IS NULL`, name), &v, &v.JSON)
 	if errors.Is(err, sql.ErrNoRows) {
 		return instance.Root{}, nil
 	} else if err != nil {
@@ -49,7 +50,14 @@ func (db *DB) UseRoot(ctx context.Context, r instance.Root) (used instance.Root,
 // useRoot makes r the root in use, unless its bytes are, and has a second look begin.
 func (db *DB) useRoot(ctx context.Context, tx *sql.Tx, r instance.Root) (instance.Root, error) {
 	r.SHA256 = sha256.Sum256(r.JSON)
-	last, err := rootInUse(ctx, tx, r.Instance, db.forUpdate)
+	// The row of its look is the lock of an instance: there is none yet of a root that is its first, and a lock of the root in
+	// use leads to a row that is in use no more.
+	_, err := tx.ExecContext(ctx, `INSERT INTO second_look (instance, sha256, after_id, busy_us) VALUES ($1, $2, 0, 0)
+		ON CONFLICT (instance) DO UPDATE SET busy_us = second_look.busy_us`, r.Instance, r.SHA256[:])
+	if err != nil {
+		return r, fmt.Errorf("lock trusted root of %s: %w", r.Instance, err)
+	}
+	last, err := rootInUse(ctx, tx, r.Instance)
 	if err != nil || last.SHA256 == r.SHA256 {
 		return last, err
 	}
@@ -61,8 +69,7 @@ func (db *DB) useRoot(ctx context.Context, tx *sql.Tx, r instance.Root) (instanc
 		{`UPDATE trusted_root SET replaced_us = $2 WHERE instance = $1 AND replaced_us IS NULL`, []any{r.Instance, micros(r.UsedAt)}},
 		{`INSERT INTO trusted_root (instance, number, sha256, root, source, used_us) VALUES ($1, $2, $3, $4, $5, $6)`,
 			[]any{r.Instance, r.Number, r.SHA256[:], r.JSON, string(r.Source), micros(r.UsedAt)}},
-		{`INSERT INTO second_look (instance, sha256, after_id, busy_us) VALUES ($1, $2, 0, 0)
-			ON CONFLICT (instance) DO UPDATE SET sha256 = excluded.sha256, after_id = 0, busy_us = 0`, []any{r.Instance, r.SHA256[:]}},
+		{`UPDATE second_look SET sha256 = $2, after_id = 0, busy_us = 0 WHERE instance = $1`, []any{r.Instance, r.SHA256[:]}},
 	} {
 		if _, err := tx.ExecContext(ctx, q.text, q.args...); err != nil {
 			return r, fmt.Errorf("use trusted root of %s: %w", r.Instance, err)
@@ -131,13 +138,17 @@ func (db *DB) TrustedRoot(ctx context.Context, sum [32]byte) (root []byte, err e
 // too, which may have read the page of the artifact already.
 func (db *DB) judgedEarlier(ctx context.Context, tx *sql.Tx, id int64, list []publish.Attestation) error {
 	for _, a := range list {
-		// Locked: who replaces the root waits for this commit, and its look then sees what is added here.
-		r, err := rootInUse(ctx, tx, a.Profile, db.forShare)
+		sum, err := hex.DecodeString(a.Root)
 		if err != nil {
-			return err
+			return fmt.Errorf("trusted root %q: %w", a.Root, err)
 		}
-		if r.Number == 0 || hex.EncodeToString(r.SHA256[:]) == a.Root {
+		// Locked: who replaces the root waits for this commit, and its look then sees what is added here.
+		var replacedAt time.Time
+		err = tx.QueryRowContext(ctx, `SELECT replaced_us FROM trusted_root WHERE instance = $1 AND sha256 = $2 ORDER BY number DESC LIMIT 1`+db.forShare, a.Profile, sum).Scan(when{&replacedAt})
+		if err == nil && replacedAt.IsZero() {
 			continue
+		} else if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("trusted root %s: %w", a.Root, err)
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE second_look SET after_id = CASE WHEN after_id < $2 THEN after_id ELSE $2 END, busy_us = 0 WHERE instance = $1`, a.Profile, id-1); err != nil {
 			return fmt.Errorf("look again at attestations: %w", err)

@@ -443,3 +443,44 @@ func TestUnknownLog(t *testing.T) {
 		has(t, "at last", k, two.Root, false)
 	})
 }
+
+// Servers that begin or ask at the same time agree, and each root is told once.
+func TestManyServers(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		const servers = 6
+		repo := newRepository(t)
+		start, told := attesttest.New(t).Root, attesttest.New(t).Root
+		repo.publish(told)
+		source := repo.source()
+		source.Start = start
+		all := make([]*instance.Instances, servers)
+		together := func(do func(n int)) {
+			var g sync.WaitGroup
+			for n := range servers {
+				g.Go(func() { do(n) })
+			}
+			g.Wait()
+		}
+		together(func(n int) {
+			config := instance.Config{Sources: []instance.Source{source}, Store: w.DB, Dir: filepath.Join(t.TempDir(), "tuf"), Log: slog.New(slog.DiscardHandler), Now: w.now}
+			var err error
+			if all[n], err = instance.New(t.Context(), config); err != nil {
+				t.Error(err)
+			}
+		})
+		if t.Failed() {
+			return
+		}
+		together(func(n int) { all[n].Refresh(t.Context()) })
+		repo.publish(start) // it comes back
+		w.aDay()
+		together(func(n int) { all[n].Refresh(t.Context()) })
+		for n := range servers {
+			has(t, fmt.Sprintf("server %d", n), all[n], start, false)
+		}
+		if roots, err := w.TrustedRoots(t.Context()); err != nil || len(roots) != 3 {
+			t.Errorf("%+v, %v", roots, err)
+		}
+	})
+}
