@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -329,6 +330,41 @@ func TestSecondLookMeanwhile(t *testing.T) {
 		}
 		if got := w.distrust(t, newest); len(got) != 1 || got[0] == "" {
 			t.Errorf("uploaded while the look ended: %q", got)
+		}
+		w.consistent(t)
+	})
+}
+
+// Whatever comes at the moment at which the root is replaced is looked at, too.
+func TestSecondLookAtOnce(t *testing.T) {
+	t.Parallel()
+	lookingBoth(t, func(t *testing.T, w *looking) {
+		noLog := w.instance.RootWith(attesttest.New(t), "tlogs")
+		tok, extensions := w.run(t, standin.Run{})
+		const uploads = 12
+		var files []string
+		var requests []*http.Request
+		for i := range uploads {
+			file, body := version(t, fmt.Sprintf("1.%d", i))
+			files = append(files, file)
+			requests = append(requests, w.post(t, "forge", tok, filePart(file, "", body), bundlePart(w.sign(extensions, file, body, w.URL+"/forge"))))
+		}
+		var all sync.WaitGroup
+		for i, req := range requests {
+			all.Go(func() {
+				if status, said := w.do(t, req); status != http.StatusOK {
+					t.Errorf("%s: %d %s", files[i], status, said)
+				}
+			})
+		}
+		k := w.root(t, noLog)
+		w.mustLook(t, k)
+		all.Wait()
+		w.mustLook(t, k)
+		for _, file := range files {
+			if got := w.distrust(t, file); !same(got, string(fault.LogUnknown)+" "+digest(noLog)) {
+				t.Errorf("%s: %q", file, got)
+			}
 		}
 		w.consistent(t)
 	})
