@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"path"
 	"strings"
 
 	"sluice/internal/access"
@@ -209,7 +210,7 @@ func (f *Files) sidecar(w http.ResponseWriter, r *http.Request, ch channel.Chann
 	if err != nil {
 		return err
 	}
-	c := content{kind: typeJSON, cache: cache, modified: s.At, etag: etag(s.SHA256, ch, t, "-"+t.file.String()+"-sigs")}
+	c := content{kind: typeJSON, cache: cache, modified: s.At, etag: etag(s.SHA256, ch, t, "-"+path.Base(r.URL.Path))}
 	return c.sendBytes(w, r, s.Body)
 }
 
