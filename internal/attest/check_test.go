@@ -3,6 +3,7 @@ package attest_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"os"
@@ -39,6 +40,26 @@ func realBundle(t testing.TB) ([]byte, attest.Subject) {
 	return list[0], attest.Subject{File: real + ".conda", SHA256: sha256.Sum256(file)}
 }
 
+// realSidecar is the bundle in a file of attestations that another server serves, and the file that it is for, of which only
+// the digest is at hand.
+func realSidecar(t testing.TB) ([]byte, attest.Subject) {
+	t.Helper()
+	const file = "actionlint-1.7.12-h60d57d3_0.conda"
+	raw, err := os.ReadFile("testdata/" + file + ".sigs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := attest.ReadBundles(raw, attest.MaxBundles)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d bundles, %v", len(list), err)
+	}
+	sum, err := hex.DecodeString("e3e0f35dec5b09b18baac8729d14115903b5adfd25065f8bbb90a2b3be5401e4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list[0], attest.Subject{File: file, SHA256: [32]byte(sum)}
+}
+
 func publicGood(t testing.TB) *attest.Checker {
 	t.Helper()
 	p, err := attest.PublicGoodProfile()
@@ -72,6 +93,23 @@ func TestRealBundle(t *testing.T) {
 	}
 	if _, err := attest.NewChecker().Check(raw, subject); fault.CodeOf(err) != fault.CertificateUntrusted {
 		t.Errorf("by no instance: %v", err)
+	}
+}
+
+// What the clients upload to prefix.dev has a timestamp beside the log's promise: both times count.
+func TestRealSidecar(t *testing.T) {
+	t.Parallel()
+	raw, subject := realSidecar(t)
+	v, err := publicGood(t).Check(raw, subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Target.URL != "https://prefix.dev/github-releases" || v.Signer.Issuer != "https://token.actions.githubusercontent.com" || v.Signer.Repository == "" || len(v.Times) != 2 || v.Log.Index == "" {
+		t.Errorf("verdict %+v", v)
+	}
+	subject.SHA256[0] ^= 1
+	if _, err := publicGood(t).Check(raw, subject); fault.CodeOf(err) != fault.WrongArtifact {
+		t.Errorf("for another file: %v", err)
 	}
 }
 
@@ -306,32 +344,38 @@ func TestReadBundles(t *testing.T) {
 
 func hexSum(s attest.Subject) string { return (attest.Key{Certificate: s.SHA256}).String()[:64] }
 
-// FuzzCheck: whatever comes is refused by a refusal, or is the signature that the real bundle holds.
+// FuzzCheck: whatever comes is refused by a refusal, or is the signature of the real bundle that is for the file.
 func FuzzCheck(f *testing.F) {
-	raw, subject := realBundle(f)
 	c := publicGood(f)
-	v, err := c.Check(raw, subject)
-	if err != nil {
-		f.Fatal(err)
+	seeds := map[attest.Subject]attest.Key{}
+	for _, real := range []func(testing.TB) ([]byte, attest.Subject){realBundle, realSidecar} {
+		raw, subject := real(f)
+		v, err := c.Check(raw, subject)
+		if err != nil {
+			f.Fatal(err)
+		}
+		seeds[subject] = v.Key
+		f.Add(raw)
+		f.Add(bytes.Replace(raw, []byte(`"tlogEntries"`), []byte(`"x"`), 1))
 	}
-	f.Add(raw)
 	f.Add([]byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}`))
-	f.Add(bytes.Replace(raw, []byte(`"tlogEntries"`), []byte(`"x"`), 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		list, err := attest.ReadBundles(b, attest.MaxBundles)
+		if err != nil && fault.CodeOf(err) == fault.Internal {
+			t.Fatal(err)
+		}
 		for _, one := range list {
 			if !json.Valid(one) {
 				t.Fatalf("%q is not JSON", one)
 			}
-			got, failure := c.Check(one, subject)
-			if failure == nil && got.Key != v.Key {
-				t.Fatalf("%q passes as another signature", one)
-			} else if failure != nil && fault.CodeOf(failure) == fault.Internal {
-				t.Fatal(failure)
+			for subject, key := range seeds {
+				v, err := c.Check(one, subject)
+				if err == nil && v.Key != key {
+					t.Fatalf("%q passes as another signature", one)
+				} else if err != nil && fault.CodeOf(err) == fault.Internal {
+					t.Fatal(err)
+				}
 			}
-		}
-		if err != nil && fault.CodeOf(err) == fault.Internal {
-			t.Fatal(err)
 		}
 	})
 }

@@ -89,6 +89,29 @@ func TestLogEntryIsProven(t *testing.T) {
 	}
 }
 
+// What nothing signs can be changed, and the signature is the same one: it is told by its key, and stored once.
+func TestKeyIsOfTheSignature(t *testing.T) {
+	t.Parallel()
+	raw, subject := realBundle(t)
+	c := publicGood(t)
+	v, err := c.Check(raw, subject)
+	check(t, err)
+	for name, change := range map[string][2]string{
+		"kind of the entry":        {`"version":"0.0.1"`, `"version":"0.0.9"`},
+		"an empty list":            {`"timestampVerificationData":{}`, `"timestampVerificationData":{"rfc3161Timestamps":[]}`},
+		"a timestamp that is none": {`"timestampVerificationData":{}`, `"timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":"dGltZQ=="}]}`},
+	} {
+		changed := bytes.Replace(raw, []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(changed, raw) {
+			t.Fatalf("%s: the bundle has no %s", name, change[0])
+		}
+		w, err := c.Check(changed, subject)
+		if err != nil || w.Key != v.Key || w.Log != v.Log || len(w.Times) != len(v.Times) {
+			t.Errorf("%s: %+v, %v, want the verdict %+v", name, w, err, v)
+		}
+	}
+}
+
 // without is a trusted root without one of its lists.
 func without(t *testing.T, root []byte, list string) []byte {
 	t.Helper()
