@@ -67,6 +67,19 @@ func TestFailing(t *testing.T) {
 				t.Errorf("%s: %s\nwant %s", name, got, tt.want)
 			}
 		}
+		// What counts for nothing says so where it is read.
+		counts := func(want string) {
+			t.Helper()
+			status, _, said := w.Get(t, "/api/v1/channels/forge/packages/noarch/tide-1.0-0.conda", "")
+			if status != http.StatusOK || !strings.Contains(said, want) {
+				t.Errorf("%d %s\nwant %s", status, said, want)
+			}
+		}
+		counts(`"counts":true,"target_channel"`)
+		w.demand(t, func(p *policy.Policy) { p.Denied = []policy.Denial{{Run: own[21], Why: "taken over"}} })
+		counts(`and the channel has denied that: taken over."`)
+		counts(`"counts":false,"why":"The attestation was signed by`)
+		w.demand(t, func(p *policy.Policy) { p.Aliases = []string{former} })
 		// What is no longer trusted satisfies nothing, and what does not count is not hit by what is said against it.
 		w.distrust(t)
 		if got, want := w.preview(t, owner, `{"mode": "required"}`), `2 2 tide-0.1 attestation_required tide-1.2 attestation_required tide-1.0 attestation_required tide-1.1 attestation_required`; got != want {

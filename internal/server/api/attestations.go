@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,8 +12,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"sluice/internal/attest"
+	"sluice/internal/attest/policy"
 	"sluice/internal/catalog"
+	"sluice/internal/channel"
 	"sluice/internal/conda"
+	"sluice/internal/fault"
 )
 
 // signerJSON is whom a certificate names, as it says it; what it does not say is absent.
@@ -43,6 +47,8 @@ type attestationJSON struct {
 	Predicate string        `json:"predicate_type" example:"https://schemas.conda.org/attestations-publish-1.schema.json" doc:"The type of what it states; that of CEP 27 says that the file was published."`
 	Signer    signerJSON    `json:"signer" doc:"Whom its certificate names."`
 	Fit       string        `json:"fit" enum:"run,publisher,other" example:"run" doc:"Who signed: the run that uploaded, a run that a trusted publisher of the channel lets in, or somebody other."`
+	Counts    bool          `json:"counts" example:"true" doc:"Whether it satisfies what the channel demands today."`
+	Why       string        `json:"why,omitempty" doc:"Why it does not; absent where it counts."`
 	Target    string        `json:"target_channel,omitempty" format:"uri" example:"https://conda.example.org/forge" doc:"The channel that it was made for; absent when it names none: then it could stand in any."`
 	SignedAt  time.Time     `json:"signed_at" doc:"When a log or a timestamp authority saw the signature."`
 	LogIndex  string        `json:"log_index,omitempty" example:"456119071" doc:"Its entry in the transparency log."`
@@ -70,11 +76,16 @@ func distrustOf(d *attest.Distrust) *distrustJSON {
 	return &distrustJSON{Root: d.Root, At: d.At, Code: string(d.Code), Sentence: d.Sentence}
 }
 
-// attestationsOf are those of a file; nil for none.
-func (s *service) attestationsOf(f catalog.File) (out []attestationJSON) {
+// attestationsOf are those of a file of a channel; nil for none.
+func (s *service) attestationsOf(ch channel.Channel, f catalog.File) (out []attestationJSON) {
 	for _, a := range f.Attestations {
+		counts, why := true, ""
+		signature := policy.Signature{Verdict: a.Verdict, Fit: policy.Fit(a.Fit), Distrust: a.NoLongerTrusted}
+		if refusal, ok := errors.AsType[*fault.Error](ch.Attestations.Counts(signature, s.URL+"/"+ch.Name.String())); ok {
+			counts, why = false, refusal.Detail
+		}
 		out = append(out, attestationJSON{
-			Ordinal: a.Ordinal, Predicate: a.Predicate, Signer: signerJSON(a.Signer), Fit: a.Fit, Target: a.Target.URL, SignedAt: a.SignedAt(), LogIndex: a.Log.Index, LogID: a.Log.LogID,
+			Counts: counts, Why: why, Ordinal: a.Ordinal, Predicate: a.Predicate, Signer: signerJSON(a.Signer), Fit: a.Fit, Target: a.Target.URL, SignedAt: a.SignedAt(), LogIndex: a.Log.Index, LogID: a.Log.LogID,
 			Instance: a.Profile, Root: a.Root, Signature: hex.EncodeToString(a.Signature[:]), AddedAt: a.AddedAt, Distrust: distrustOf(a.NoLongerTrusted),
 			BundleURL: fmt.Sprintf("%s/api/v1/channels/%s/packages/%s/%s/attestations/%d", s.URL, f.Channel, f.Subdir, url.PathEscape(f.Filename.String()), a.Ordinal),
 		})

@@ -108,7 +108,7 @@ func (s *service) getFile(ctx context.Context, in *fileInput) (*fileOutput, erro
 		return nil, err
 	}
 	inside, err := s.Access.Insider(ctx, caller.From(ctx), ch)
-	body := s.fileOf(f, inside)
+	body := s.fileOf(ch, f, inside)
 	body.About, body.Index = aboutOf(f.About), f.RawIndex
 	return &fileOutput{Body: body}, err
 }
@@ -139,7 +139,7 @@ func (s *service) listFiles(ctx context.Context, in *filesInput) (*filesOutput, 
 		page = page[:in.Limit]
 		out.Body.NextCursor = page[in.Limit-1].ID
 	}
-	out.Body.Files = each(page, func(f catalog.File) fileJSON { return s.fileOf(f, inside) })
+	out.Body.Files = each(page, func(f catalog.File) fileJSON { return s.fileOf(ch, f, inside) })
 	return out, nil
 }
 
@@ -164,7 +164,7 @@ func after(files []catalog.File, cursor int64) []catalog.File {
 	return nil
 }
 
-func (s *service) fileOf(f catalog.File, inside bool) fileJSON {
+func (s *service) fileOf(ch channel.Channel, f catalog.File, inside bool) fileJSON {
 	n := f.Filename
 	out := fileJSON{
 		Subdir: f.Subdir.String(), Filename: n.String(), URL: s.labelURL(f.Channel, f.Label()) + "/" + f.Subdir.String() + "/" + url.PathEscape(n.String()),
@@ -172,7 +172,7 @@ func (s *service) fileOf(f catalog.File, inside bool) fileJSON {
 		Depends: append([]string{}, f.Depends...), License: f.License,
 		Size: f.Size, SHA256: hex.EncodeToString(f.SHA256[:]), MD5: hex.EncodeToString(f.MD5[:]),
 		BuiltAt: f.BuiltAt, UploadedAt: f.UploadedAt, UploadedBy: uploaderOf(f, inside), Provenance: provenanceOf(f.Run),
-		Attestations: s.attestationsOf(f), Labels: each(f.Labels, conda.Label.String), ImportedFrom: f.Source, Patched: f.Patched,
+		Attestations: s.attestationsOf(ch, f), Labels: each(f.Labels, conda.Label.String), ImportedFrom: f.Source, Patched: f.Patched,
 	}
 	if f.Yanked() {
 		out.Yanked = &yankedJSON{At: f.YankedAt, Reason: f.YankedWhy}
