@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "post": post, "packages": packages},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "post": post, "packages": packages, "lock": lock, "with-token": withToken},
 		Setup: func(env *testscript.Env) error {
 			taken, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 			if err != nil {
@@ -87,6 +87,22 @@ func packages(ts *testscript.TestScript, neg bool, args []string) {
 			p.Stem(), version, sum, len(b)))
 	}
 	ts.Check(os.WriteFile(filepath.Join(dir, "repodata.json"), []byte(`{"packages.conda":{`+strings.Join(members, ",")+`}}`), 0o644))
+}
+
+// lock puts the address of a channel into a lock file: lock FILE ADDRESS.
+func lock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lock FILE URL")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(ts.ReadFile(args[0]), "CHANNEL", args[1])), 0o600))
+}
+
+// withToken sets SLUICE_TOKEN to what a file holds: with-token FILE.
+func withToken(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: with-token FILE")
+	}
+	ts.Setenv("SLUICE_TOKEN", strings.TrimSpace(ts.ReadFile(args[0])))
 }
 
 // post sends JSON with a token from a file, and succeeds on a 2xx: post ADDRESS FILE JSON.

@@ -168,6 +168,8 @@ type verifying struct {
 	sum     verify.Summary
 	// others is how many packages of a lock file lie in no channel.
 	others int
+	// anybody says that no policy names who may sign.
+	anybody bool
 	// files and bytes are how many were looked at, total how many there are; 0: not known.
 	files, bytes, failed, total atomic.Int64
 	// pause takes how far it is off the terminal, so that something else can be printed.
@@ -260,6 +262,9 @@ func (v *verifying) end() error {
 		v.sum.OK, v.sum.Unattested, v.sum.Failed, sizeText(v.sum.Bytes), time.Since(v.began).Round(time.Second/10))
 	if err == nil && v.others > 0 {
 		_, err = fmt.Fprintf(w, "%s from elsewhere than a channel: nobody looked at them.\n", count(int64(v.others), "package"))
+	}
+	if err == nil && v.anybody && v.sum.OK > 0 {
+		_, err = fmt.Fprintln(w, "Anybody can sign: say with --policy FILE who should have signed what.")
 	}
 	if err == nil && v.sum.Failed > 0 {
 		return errNotVerified

@@ -42,6 +42,7 @@ func (c *verifyCommand) elsewhere(ctx context.Context, s Streams) error {
 	}
 	means := func(name string) bool { return len(names) == 0 || slices.Contains(names, name) }
 	return c.tell(s, w.String(), func(v *verifying) error {
+		v.anybody = len(f.Terms.Signers) == 0
 		for _, d := range subdirs {
 			if err := f.Files(ctx, verify.Listed(ctx, w, d, means), v.found); err != nil {
 				return err
@@ -84,7 +85,7 @@ func (c *verifyCommand) lock(ctx context.Context, s Streams) error {
 		return err
 	}
 	return c.tell(s, c.What[0], func(v *verifying) error {
-		v.others = others
+		v.others, v.anybody = others, len(f.Terms.Signers) == 0
 		v.total.Store(int64(len(claims)))
 		for _, some := range places {
 			if err := verify.Locked(ctx, some[0].Channel, some[0].Subdir, some); err != nil {

@@ -163,12 +163,18 @@ func (w *world) blob(f file) string {
 // own is what looks at the data of the server.
 func (w *world) own(t testing.TB) *verify.Own {
 	t.Helper()
+	blobs := w.blobs(t)
+	return &verify.Own{Store: w.DB, Blobs: blobs, Packages: check.New(w.DB, blobs), Attest: w.checker(t), URL: w.URL}
+}
+
+func (w *world) blobs(t testing.TB) *blob.Folder {
+	t.Helper()
 	root, err := os.OpenRoot(w.Data)
 	w.check(t, err)
 	t.Cleanup(func() { _ = root.Close() })
 	blobs, err := blob.NewFolder(root, w.DB.Referenced)
 	w.check(t, err)
-	return &verify.Own{Store: w.DB, Blobs: blobs, Packages: check.New(w.DB, blobs), Attest: w.checker(t), URL: w.URL}
+	return blobs
 }
 
 func (w *world) checker(t testing.TB) *attest.Checker {
