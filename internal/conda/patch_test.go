@@ -115,7 +115,7 @@ func TestPatchApply(t *testing.T) {
 func TestPatchBetween(t *testing.T) {
 	t.Parallel()
 	own, published := full(t), full(t)
-	own.MD5, own.SHA256, own.Size, own.IndexedMS = [16]byte{}, [32]byte{}, 0, 0
+	own.MD5, own.SHA256, own.Size, own.IndexedMS, own.AttestationsSHA256 = [16]byte{}, [32]byte{}, 0, 0, [32]byte{1}
 	if p, err := conda.PatchBetween(own, published); err != nil || !p.IsZero() {
 		t.Errorf("hashes and size made the patch %+v, %v", p, err)
 	}

@@ -53,7 +53,7 @@ func both(t *testing.T, do func(t *testing.T, w *world)) {
 	}
 }
 
-func newWorld(t *testing.T, postgres bool) *world {
+func newWorld(t testing.TB, postgres bool) *world {
 	t.Helper()
 	w := &world{instance: attesttest.New(t)}
 	root := filepath.Join(t.TempDir(), "ours.json")

@@ -43,7 +43,7 @@ func TestSourceTakesWhatChannelsHave(t *testing.T) {
 	text := `{"removed":["x-0-0.conda","X.conda"],"repodata_version":2,"signatures":{"x":{"y":[1,{}]}},
 "packages":{
  "x-1-0.tar.bz2":` + rec("1", `,"subdir":"linux-64","noarch":true,"license":null,"track_features":["a","b"],"unknown":{"a":[]},"timestamp":1500000000,
-   "md5":"`+sum5+`","sha256":"`+sum+`","size":12.0,"indexed_timestamp":1.7e12`) + `,
+   "md5":"`+sum5+`","sha256":"`+sum+`","size":12.0,"indexed_timestamp":1.7e12,"attestations_sha256":"`+sum+`"`) + `,
  "x-2-0.tar.bz2":` + rec("2", `,"subdir":"unknown","md5":null,"timestamp":4102444800000,"run_exports":["x >=2"]`) + `,
  "x-3-0.tar.bz2":{"name":"x","version":"4","build":"0","build_number":0},
  "x-4-0.tar.bz2":7,
@@ -61,7 +61,7 @@ func TestSourceTakesWhatChannelsHave(t *testing.T) {
 "info":{"base_url":"https://example.org/","subdir":"noarch","arch":7}}`
 	linux := subdir(t, "linux-64")
 	one := conda.Record{Name: "x", Version: "1", Build: "0", Subdir: linux, Noarch: "generic", TrackFeatures: "a b", TimestampMS: 1_500_000_000_000,
-		Size: 12, IndexedMS: 1_700_000_000_000, MD5: [16]byte(bytes.Repeat([]byte{0xcd}, 16)), SHA256: [32]byte(bytes.Repeat([]byte{0xab}, 32))}
+		Size: 12, IndexedMS: 1_700_000_000_000, MD5: [16]byte(bytes.Repeat([]byte{0xcd}, 16)), SHA256: [32]byte(bytes.Repeat([]byte{0xab}, 32)), AttestationsSHA256: [32]byte(bytes.Repeat([]byte{0xab}, 32))}
 	plain := func(version string) conda.Record {
 		return conda.Record{Name: "x", Version: version, Build: "0", Subdir: conda.Noarch()}
 	}
