@@ -27,6 +27,7 @@ type verifyCommand struct {
 	What    []string `arg:"" optional:"" name:"what" help:"Channel of this server to look at; with --from, names of packages; or a pixi.lock."`
 	From    string   `placeholder:"URL" help:"Look at a channel elsewhere, of any server, as somebody who installs from it."`
 	Policy  string   `type:"existingfile" placeholder:"FILE" help:"With --from or a pixi.lock: TOML file that says who may have signed what."`
+	Print   bool     `name:"print-policy" help:"With --from or a pixi.lock: print a policy that what was found satisfies, to read and to keep."`
 	Legacy  bool     `help:"With --from or a pixi.lock: take FILE.v0.sigs where the index tells of no attestations."`
 	Quick   bool     `help:"Do not read packages: look at what the index says of them and at their attestations."`
 	Subdir  []string `placeholder:"SUBDIR" help:"Look at these subdirs alone."`
@@ -45,8 +46,8 @@ func (c *verifyCommand) Run(ctx context.Context, s Streams) error {
 		return c.lock(ctx, s)
 	case c.From != "":
 		return c.elsewhere(ctx, s)
-	case c.Policy != "" || c.Legacy:
-		return errors.New("--policy and --legacy are for channels elsewhere and lock files: the channels of this server have a policy of their own; name the other channel with --from URL")
+	case c.Policy != "" || c.Legacy || c.Print:
+		return errors.New("--policy, --print-policy and --legacy are for channels elsewhere and lock files: the channels of this server have a policy of their own; name the other channel with --from URL")
 	case len(c.What) != 1:
 		return errors.New("name one channel of this server, or a channel elsewhere with --from URL and packages, or a pixi.lock")
 	default:
@@ -166,6 +167,8 @@ type verifying struct {
 	report  *json.Encoder // nil: none
 	began   time.Time
 	sum     verify.Summary
+	// signed is who signed what.
+	signed verify.Found
 	// others is how many packages of a lock file lie in no channel.
 	others int
 	// anybody says that no policy names who may sign.
@@ -211,6 +214,7 @@ func (v *verifying) line(took time.Duration) string {
 // found prints what was found of a file.
 func (v *verifying) found(r verify.Report) error {
 	v.sum.Add(r)
+	v.signed.Add(r)
 	v.files.Add(1)
 	v.bytes.Add(r.Bytes)
 	v.failed.Store(v.sum.Failed)
@@ -219,7 +223,7 @@ func (v *verifying) found(r verify.Report) error {
 			return fmt.Errorf("report: %w", err)
 		}
 	}
-	if v.Report == "-" || r.Verdict != verify.Failed && !v.All {
+	if v.Report == "-" || v.Print || r.Verdict != verify.Failed && !v.All {
 		return nil
 	}
 	v.pause()
@@ -252,13 +256,18 @@ func reportLines(r verify.Report, paint painter) []string {
 	return lines
 }
 
-// end says how many there were. With the report on standard output it goes to the other stream.
-func (v *verifying) end() error {
+// end says how many there were. With the report or a policy on standard output it goes to the other stream.
+func (v *verifying) end() (err error) {
 	w := v.streams.Out
-	if v.Report == "-" {
+	if v.Report == "-" || v.Print {
 		w = v.streams.Err
 	}
-	_, err := fmt.Fprintf(w, "%s: %s looked at: %d ok, %d not attested, %d failed; %s read in %v\n", v.what, count(v.sum.Files(), "file"),
+	if v.Print {
+		if err := v.signed.Write(v.streams.Out); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(w, "%s: %s looked at: %d ok, %d not attested, %d failed; %s read in %v\n", v.what, count(v.sum.Files(), "file"),
 		v.sum.OK, v.sum.Unattested, v.sum.Failed, sizeText(v.sum.Bytes), time.Since(v.began).Round(time.Second/10))
 	if err == nil && v.others > 0 {
 		_, err = fmt.Fprintf(w, "%s from elsewhere than a channel: nobody looked at them.\n", count(int64(v.others), "package"))

@@ -42,7 +42,7 @@ func (c *verifyCommand) elsewhere(ctx context.Context, s Streams) error {
 	}
 	means := func(name string) bool { return len(names) == 0 || slices.Contains(names, name) }
 	return c.tell(s, w.String(), func(v *verifying) error {
-		v.anybody = len(f.Terms.Signers) == 0
+		v.by(f.Terms)
 		for _, d := range subdirs {
 			if err := f.Files(ctx, verify.Listed(ctx, w, d, means), v.found); err != nil {
 				return err
@@ -50,6 +50,11 @@ func (c *verifyCommand) elsewhere(ctx context.Context, s Streams) error {
 		}
 		return v.someOf(names)
 	})
+}
+
+// by notes by what terms files are judged.
+func (v *verifying) by(t verify.Terms) {
+	v.anybody, v.signed.Instances = len(t.Signers) == 0, t.Instances
 }
 
 // someOf refuses to call a look at nothing a success.
@@ -85,7 +90,8 @@ func (c *verifyCommand) lock(ctx context.Context, s Streams) error {
 		return err
 	}
 	return c.tell(s, c.What[0], func(v *verifying) error {
-		v.others, v.anybody = others, len(f.Terms.Signers) == 0
+		v.others = others
+		v.by(f.Terms)
 		v.total.Store(int64(len(claims)))
 		for _, some := range places {
 			if err := verify.Locked(ctx, some[0].Channel, some[0].Subdir, some); err != nil {
@@ -143,6 +149,9 @@ func claimed(all []*verify.Claim) iter.Seq2[verify.Claim, error] {
 
 // foreign makes what looks at channels elsewhere.
 func (c *verifyCommand) foreign() (*verify.Foreign, error) {
+	if c.Print && c.Report == "-" {
+		return nil, errors.New("--print-policy prints a policy on standard output: write the report to a file")
+	}
 	terms, dir := verify.DefaultTerms(), "."
 	if c.Policy != "" {
 		text, err := os.ReadFile(c.Policy)

@@ -137,14 +137,10 @@ func (s Signer) signs(name string) bool {
 
 // match refuses with all differences.
 func (s Signer) match(f fulcio.Signer) error {
-	workflow := f.Identity
-	if before, ref, ok := strings.Cut(f.Identity, "@"); ok && strings.HasPrefix(ref, "refs/") {
-		workflow = before
-	}
 	var differences []fault.Difference
 	for _, p := range []struct{ name, want, got string }{
 		{"issuer", s.Issuer, f.Issuer}, {"repository", s.Repository, f.Repository}, {"repository id", s.RepositoryID, f.RepositoryID},
-		{"workflow", s.Workflow, workflow}, {"ref", s.Ref, f.Ref},
+		{"workflow", s.Workflow, workflowOf(f)}, {"ref", s.Ref, f.Ref},
 	} {
 		if p.want != "" && p.want != p.got {
 			differences = append(differences, fault.Difference{Claim: p.name, Got: p.got, Want: p.want})
@@ -155,6 +151,14 @@ func (s Signer) match(f fulcio.Signer) error {
 	}
 	d := differences[0]
 	return fault.New(fault.SignerMismatch, "Somebody else signed: the attestation has the %s %q, and the policy wants %q.", d.Claim, fault.OneLine(d.Got, 150), fault.OneLine(d.Want, 150)).With(differences)
+}
+
+// workflowOf is the file that held the job of a signer: the identity up to the @ before a ref, or all of it.
+func workflowOf(f fulcio.Signer) string {
+	if before, ref, ok := strings.Cut(f.Identity, "@"); ok && strings.HasPrefix(ref, "refs/") {
+		return before
+	}
+	return f.Identity
 }
 
 // fit says why a signer may sign a package, or refuses.
