@@ -14,23 +14,26 @@ import (
 	"sluice/internal/channel"
 	"sluice/internal/conda"
 	"sluice/internal/conda/artifact"
+	"sluice/internal/config"
 	"sluice/internal/fault"
 	"sluice/internal/importing"
 	"sluice/internal/publish"
+	"sluice/internal/trust"
 )
 
 type importCommand struct {
 	configFlags
 	sourceFlags
-	Source  string      `arg:"" help:"Folder of a channel, or its address: anything with SUBDIR/repodata.json in it."`
-	Channel channelName `required:"" placeholder:"NAME" help:"Channel of this server that takes the packages."`
-	Owner   string      `placeholder:"ACCOUNT" help:"Make the channel where there is none, owned by this account."`
-	Private bool        `help:"With --owner: only members may read the new channel."`
-	Subdir  []string    `placeholder:"SUBDIR" sep:"none" help:"Bring in this subdir only; may be repeated (default: all)."`
-	Label   []string    `placeholder:"LABEL" sep:"none" help:"Bring in this label; may be repeated (default: main, and those that the source names)."`
-	Jobs    int         `default:"8" placeholder:"N" help:"How many packages are fetched at once (default 8)."`
-	Report  string      `placeholder:"FILE" help:"Write what became of each file to this file, a JSON object a line."`
-	DryRun  bool        `name:"dry-run" help:"Say what would be brought in, and fetch nothing."`
+	Source       string      `arg:"" help:"Folder of a channel, or its address: anything with SUBDIR/repodata.json in it."`
+	Channel      channelName `required:"" placeholder:"NAME" help:"Channel of this server that takes the packages."`
+	Owner        string      `placeholder:"ACCOUNT" help:"Make the channel where there is none, owned by this account."`
+	Private      bool        `help:"With --owner: only members may read the new channel."`
+	Subdir       []string    `placeholder:"SUBDIR" sep:"none" help:"Bring in this subdir only; may be repeated (default: all)."`
+	Label        []string    `placeholder:"LABEL" sep:"none" help:"Bring in this label; may be repeated (default: main, and those that the source names)."`
+	Jobs         int         `default:"8" placeholder:"N" help:"How many packages are fetched at once (default 8)."`
+	Attestations string      `enum:"keep,require,none" default:"keep" placeholder:"WHAT" help:"What becomes of attestations that the source has: keep those that hold, require that every file has some and all hold, or none (default keep)."`
+	Report       string      `placeholder:"FILE" help:"Write what became of each file to this file, a JSON object a line."`
+	DryRun       bool        `name:"dry-run" help:"Say what would be brought in, and fetch nothing."`
 }
 
 // Run brings the packages in, and says what became of them.
@@ -65,9 +68,18 @@ func (c *importCommand) Run(ctx context.Context, s Streams) (err error) {
 		return err
 	}
 	in.Source, in.Channel, in.Store, in.Blobs = source, ch, d.db, blobs
+	if in.Judge, err = c.judge(ctx, cfg, d); err != nil {
+		return err
+	}
 	in.Limits, in.MaxSize = artifact.DefaultLimits(), int64(cfg.UploadMax)
 	in.Limits.Memory = publish.NewMemory(in.Limits)
 	return c.run(ctx, s, in)
+}
+
+// judge checks attestations by the keys that the server used last.
+func (c *importCommand) judge(ctx context.Context, cfg config.Config, d *data) (publish.Judge, error) {
+	checker, err := keptRoots(ctx, cfg, d)
+	return publish.Judge{Attest: checker, Signers: &trust.Publishers{Store: d.db, Now: time.Now}, Now: time.Now}, err
 }
 
 // parse reads what names labels and subdirs.
@@ -90,6 +102,7 @@ func (c *importCommand) parse() (in importing.Config, err error) {
 	if c.Jobs < 1 || c.Jobs > most {
 		return in, fmt.Errorf("--jobs is %d: use 1 to %d", c.Jobs, most)
 	}
+	in.Attestations = importing.Attestations(c.Attestations)
 	in.Jobs, in.DryRun, in.Actor, in.Now = c.Jobs, c.DryRun, operator, time.Now
 	return in, nil
 }
@@ -145,11 +158,14 @@ func (c *importCommand) run(ctx context.Context, s Streams, in importing.Config)
 	if err != nil {
 		return err
 	}
-	var firstRefused []importing.Line
+	var firstRefused, firstLeft []importing.Line
 	in.Progress, in.Report = &importing.Progress{}, func(l importing.Line) {
 		lines.write(l)
 		if l.Why != "" && len(firstRefused) < shownRefusals {
 			firstRefused = append(firstRefused, l)
+		}
+		if len(l.LeftOut) > 0 && len(firstLeft) < shownRefusals {
+			firstLeft = append(firstLeft, l)
 		}
 	}
 	began := time.Now()
@@ -160,9 +176,9 @@ func (c *importCommand) run(ctx context.Context, s Streams, in importing.Config)
 		err = errors.New("interrupted: run the same command again, and it goes on from here")
 	}
 	if err := errors.Join(err, lines.close()); err != nil {
-		return errors.Join(err, printSummary(s.Out, c, sum, firstRefused))
+		return errors.Join(err, printSummary(s.Out, c, sum, firstRefused, firstLeft))
 	}
-	if err := printSummary(s.Out, c, sum, firstRefused); err != nil {
+	if err := printSummary(s.Out, c, sum, firstRefused, firstLeft); err != nil {
 		return err
 	}
 	if sum.Refused > 0 {
@@ -174,7 +190,7 @@ func (c *importCommand) run(ctx context.Context, s Streams, in importing.Config)
 // shownRefusals is how many are printed; the report has all.
 const shownRefusals = 20
 
-func printSummary(w io.Writer, c *importCommand, sum importing.Summary, refused []importing.Line) error {
+func printSummary(w io.Writer, c *importCommand, sum importing.Summary, refused, left []importing.Line) error {
 	b := bufio.NewWriter(w)
 	for _, l := range refused {
 		_, _ = fmt.Fprintf(b, "refused %s/%s: %s\n", shown(l.Subdir), shown(l.File), shown(l.Why)) // Flush tells
@@ -185,6 +201,9 @@ func printSummary(w io.Writer, c *importCommand, sum importing.Summary, refused 
 			where = "all are in " + c.Report
 		}
 		_, _ = fmt.Fprintf(b, "and %d more were refused: %s\n", more, where)
+	}
+	for _, l := range left {
+		_, _ = fmt.Fprintf(b, "left out of the attestations of %s/%s: %s\n", shown(l.Subdir), shown(l.File), shown(strings.Join(l.LeftOut, " ")))
 	}
 	verb := "Imported"
 	if c.DryRun {
@@ -197,7 +216,13 @@ func printSummary(w io.Writer, c *importCommand, sum importing.Summary, refused 
 	if sum.Patched > 0 {
 		_, _ = fmt.Fprintf(b, ", %d with what the source's index says of them", sum.Patched)
 	}
+	if sum.Attestations > 0 {
+		_, _ = fmt.Fprintf(b, ", with %s", count(sum.Attestations, "attestation"))
+	}
 	_, _ = fmt.Fprintf(b, "; %d were there already, %d refused; %v.\n", sum.Present, sum.Refused, sum.Took.Round(time.Second/10))
+	if sum.LeftOut > 0 {
+		_, _ = fmt.Fprintf(b, "Left out: %s of the source.\n", count(sum.LeftOut, "attestation"))
+	}
 	return b.Flush()
 }
 

@@ -180,7 +180,7 @@ func (b *batches) settle(ctx context.Context, files []ready, holds []blob.Hold, 
 			b.tally.present(r.entry)
 			errs = append(errs, holds[i].Settle())
 		default:
-			b.tally.imported(r.entry, imported, r.commit.Record.Size, r.patched)
+			b.tally.imported(r)
 			errs = append(errs, holds[i].Settle())
 		}
 	}

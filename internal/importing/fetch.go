@@ -29,6 +29,8 @@ type ready struct {
 	commit publish.Commit
 	// patched says that an overlay lies over what the package says.
 	patched bool
+	// left are why attestations that the source has were left out.
+	left []string
 }
 
 // ownError is an error of this side, which ends the import; all others refuse the file at hand.
@@ -99,7 +101,10 @@ func (j *job) fetch(ctx context.Context, e entry) (r ready, err error) {
 	case err != nil:
 		return r, err
 	}
-	if r, err = j.describe(ctx, e, got); err != nil {
+	if r, err = j.describe(ctx, e, got); err == nil {
+		err = j.attest(ctx, &r)
+	}
+	if err != nil {
 		return ready{}, errors.Join(err, got.stage.Discard())
 	}
 	return r, nil

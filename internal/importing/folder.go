@@ -109,7 +109,16 @@ func (f *Folder) Index(_ context.Context, p Place) (*Index, error) {
 
 // Package implements Source.
 func (f *Folder) Package(_ context.Context, p Place, base string, name conda.Filename) (Body, error) {
-	file, err := f.root.Open(dirOf(p.Label) + "/" + p.Subdir.String() + "/" + name.String())
+	return f.open(p, base, name.String())
+}
+
+// Sidecar implements Source.
+func (f *Folder) Sidecar(_ context.Context, p Place, base string, name conda.Filename, sum [32]byte) (Body, error) {
+	return f.open(p, base, sidecarName(name, sum))
+}
+
+func (f *Folder) open(p Place, base, name string) (Body, error) {
+	file, err := f.root.Open(dirOf(p.Label) + "/" + p.Subdir.String() + "/" + name)
 	if errors.Is(err, fs.ErrNotExist) && base != "" {
 		return Body{}, fmt.Errorf("it is not in the folder, whose index says that packages lie at %s: import from the channel's address instead: %w", base, err)
 	} else if err != nil {

@@ -57,6 +57,9 @@ type Config struct {
 	// Limits bound a package; MaxSize bounds its file, in bytes.
 	Limits  artifact.Limits
 	MaxSize int64
+	// Attestations says what becomes of those that the source has; Judge looks at them, where any are taken.
+	Attestations Attestations
+	Judge        publish.Judge
 	// DryRun fetches no package and writes nothing.
 	DryRun bool
 	// Actor is who imports, for the audit log.
@@ -135,7 +138,7 @@ func (j *job) logEvent(ctx context.Context, s Summary) error {
 		Sentence: fmt.Sprintf("imported %d files from %s", s.Imported, s.Source),
 		Facts: map[string]string{
 			"source": s.Source, "imported": fmt.Sprint(s.Imported), "yanked": fmt.Sprint(s.Yanked), "patched": fmt.Sprint(s.Patched),
-			"there_before": fmt.Sprint(s.Present), "refused": fmt.Sprint(s.Refused), "bytes": fmt.Sprint(s.Bytes),
+			"there_before": fmt.Sprint(s.Present), "refused": fmt.Sprint(s.Refused), "attestations": fmt.Sprint(s.Attestations), "attestations_left_out": fmt.Sprint(s.LeftOut), "bytes": fmt.Sprint(s.Bytes),
 		},
 	})
 }

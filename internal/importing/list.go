@@ -111,7 +111,7 @@ func (j *job) ask(ctx context.Context, entries []entry) error {
 			continue
 		}
 		if j.DryRun {
-			j.tally.imported(e, wouldImported, e.size(), false)
+			j.tally.would(e)
 			continue
 		}
 		select {

@@ -21,6 +21,9 @@ type Line struct {
 	// not only what the package says.
 	Yanked  bool `json:"yanked,omitempty"`
 	Patched bool `json:"patched,omitempty"`
+	// Attestations is how many came with it; LeftOut says of each that the source has and that did not come, why.
+	Attestations int      `json:"attestations,omitempty"`
+	LeftOut      []string `json:"attestations_left_out,omitempty"`
 }
 
 // The outcomes of a file.
@@ -37,6 +40,8 @@ type Counts struct {
 	Imported, Present, Refused int64
 	// Yanked and Patched are some of the imported.
 	Yanked, Patched int64
+	// Attestations are those that came with the imported files, LeftOut those of them that did not hold, or could not be had.
+	Attestations, LeftOut int64
 	// Bytes are those of the imported files.
 	Bytes int64
 }
@@ -106,6 +111,8 @@ func (c *Counts) add(l Line) {
 	}
 	c.Imported++
 	c.Bytes += l.Size
+	c.Attestations += int64(l.Attestations)
+	c.LeftOut += int64(len(l.LeftOut))
 	if l.Yanked {
 		c.Yanked++
 	}
@@ -114,13 +121,25 @@ func (c *Counts) add(l Line) {
 	}
 }
 
-func (t *tally) imported(e entry, outcome string, size int64, patched bool) {
+// would counts a file that a dry run names.
+func (t *tally) would(e entry) {
 	t.done(1, e.size())
+	t.line(e.line(wouldImported))
+}
+
+// imported counts a file that was committed.
+func (t *tally) imported(r ready) {
+	t.done(1, r.entry.size())
+	l := r.line(imported)
+	l.Size, l.Patched, l.Attestations, l.LeftOut = r.commit.Record.Size, r.patched, len(r.commit.Attestations), r.left
+	t.line(l)
+}
+
+// line is what is known of an entry before it is fetched.
+func (e entry) line(outcome string) Line {
 	labels := make([]string, len(e.labels))
 	for i, l := range e.labels {
 		labels[i] = l.String()
 	}
-	t.line(Line{
-		Subdir: e.place.Subdir.String(), File: e.name(), Outcome: outcome, Size: size, Labels: labels, Yanked: e.yanked, Patched: patched,
-	})
+	return Line{Subdir: e.place.Subdir.String(), File: e.name(), Outcome: outcome, Size: e.size(), Labels: labels, Yanked: e.yanked}
 }

@@ -2,6 +2,7 @@ package importing
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -31,6 +32,8 @@ type Source interface {
 	// Package opens a package of a place; fs.ErrNotExist when it is not there. base is the info.base_url of the
 	// index, "" for none (CEP 15). The caller closes the body.
 	Package(ctx context.Context, p Place, base string, f conda.Filename) (Body, error)
+	// Sidecar opens the file of a package's attestations with that SHA-256 (CEP 50), as Package does.
+	Sidecar(ctx context.Context, p Place, base string, f conda.Filename, sum [32]byte) (Body, error)
 }
 
 // Body is a package as it comes.
@@ -51,6 +54,11 @@ func (e *TransientError) Error() string { return e.Cause.Error() }
 
 // Unwrap returns the cause.
 func (e *TransientError) Unwrap() error { return e.Cause }
+
+// sidecarName is that of the file of a package's attestations with a digest, which lies beside the package.
+func sidecarName(f conda.Filename, sum [32]byte) string {
+	return f.String() + ".sigs." + hex.EncodeToString(sum[:])
+}
 
 // labelsFile names the labels of a channel that is served as plain files, beside its subdirs.
 const labelsFile = "labels.json"

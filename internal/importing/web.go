@@ -178,7 +178,16 @@ func (w *Web) dir(p Place) *url.URL {
 
 // Package implements Source.
 func (w *Web) Package(ctx context.Context, p Place, base string, f conda.Filename) (Body, error) {
-	at, err := w.address(p, base, f.String())
+	return w.open(ctx, p, base, f.String())
+}
+
+// Sidecar implements Source.
+func (w *Web) Sidecar(ctx context.Context, p Place, base string, f conda.Filename, sum [32]byte) (Body, error) {
+	return w.open(ctx, p, base, sidecarName(f, sum))
+}
+
+func (w *Web) open(ctx context.Context, p Place, base, name string) (Body, error) {
+	at, err := w.address(p, base, name)
 	if err != nil {
 		return Body{}, err
 	}

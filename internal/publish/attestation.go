@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"slices"
 	"time"
 
@@ -74,29 +75,70 @@ func (u *Uploads) attest(ctx context.Context, c *Commit, bundles [][]byte) (err 
 // attested checks attestations of the file of a commit, and finds out who signed them. What the channel demands is
 // Commit.Hold's to ask. One that is refused refuses all: to drop it would be to strip it.
 func (u *Uploads) attested(ctx context.Context, c Commit, bundles [][]byte) (out []Attestation, err error) {
+	j := Judge{u.Attest, u.Signers, u.Now}
+	for _, b := range bundles {
+		a, err := j.judge(ctx, c, b)
+		if err != nil {
+			return nil, err
+		}
+		out = withOne(out, a)
+	}
+	return out, nil
+}
+
+// withOne is a list with one more, unless it is there.
+func withOne(list []Attestation, a Attestation) []Attestation {
+	if slices.ContainsFunc(list, func(b Attestation) bool { return b.Key == a.Key }) {
+		return list
+	}
+	return append(list, a)
+}
+
+// Judge finds out what attestations prove of an artifact, and why their signers may sign. All fields are required.
+type Judge struct {
+	Attest  *attest.Checker
+	Signers Signers
+	Now     func() time.Time
+}
+
+// Imported adds the attestations that an artifact had elsewhere to the commit that brings it in, in order, but for those that
+// do not hold or that the channel takes none of: of these it returns why. The error is for what is no fault of theirs.
+func (j Judge) Imported(ctx context.Context, c *Commit, bundles [][]byte) (left []error, err error) {
+	for _, b := range bundles {
+		if c.Channel.Attestations.Mode == policy.Off {
+			left = append(left, c.takesNone())
+			continue
+		}
+		a, err := j.judge(ctx, *c, b)
+		if _, refused := errors.AsType[*fault.Error](err); refused {
+			left = append(left, err)
+			continue
+		} else if err != nil {
+			return left, err
+		}
+		c.Attestations = withOne(c.Attestations, a)
+	}
+	c.Record.AttestationsSHA256 = sidecarOf(c.Attestations)
+	return left, nil
+}
+
+// judge checks one bundle.
+func (j Judge) judge(ctx context.Context, c Commit, b []byte) (Attestation, error) {
 	p := c.Channel.Attestations
-	checker := u.Attest.Only(p.Instances...)
+	checker := j.Attest.Only(p.Instances...)
 	check := checker.Check
 	if p.OtherStatements {
 		check = checker.CheckAny
 	}
-	for _, b := range bundles {
-		v, err := check(b, attest.Subject{File: c.File.String(), SHA256: c.Record.SHA256})
-		if err != nil {
-			return nil, err
-		}
-		if err := signedInTime(v, u.Now(), c.Right.Publish != nil); err != nil {
-			return nil, err
-		}
-		a := Attestation{Bundle: b, Signature: policy.Signature{Verdict: v}}
-		if err := u.fit(ctx, c, &a); err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(out, func(b Attestation) bool { return b.Key == a.Key }) {
-			out = append(out, a)
-		}
+	v, err := check(b, attest.Subject{File: c.File.String(), SHA256: c.Record.SHA256})
+	if err != nil {
+		return Attestation{}, err
 	}
-	return out, nil
+	if err := signedInTime(v, j.Now(), c.Right.Publish != nil); err != nil {
+		return Attestation{}, err
+	}
+	a := Attestation{Bundle: b, Signature: policy.Signature{Verdict: v}}
+	return a, j.fit(ctx, c, &a)
 }
 
 // signedInTime refuses signatures of times to come, and old ones where a run uploads what it has just built. Statements of
@@ -113,14 +155,14 @@ func signedInTime(v attest.Verdict, now time.Time, byRun bool) error {
 
 // fit finds out why the signer may sign: as the run that uploads, as one that a publisher of the channel lets in, or as
 // neither.
-func (u *Uploads) fit(ctx context.Context, c Commit, a *Attestation) error {
+func (j Judge) fit(ctx context.Context, c Commit, a *Attestation) error {
 	if c.Right.Publish != nil {
 		if a.notRun = c.Right.Publish.SignedBy(a.Signer); a.notRun == nil {
 			a.Fit = policy.ByRun
 			return nil
 		}
 	}
-	a.notPublisher = u.Signers.ByPublisher(ctx, c.Channel.ID, a.Signer, c.Record.Name, c.Record.Subdir)
+	a.notPublisher = j.Signers.ByPublisher(ctx, c.Channel.ID, a.Signer, c.Record.Name, c.Record.Subdir)
 	switch {
 	case a.notPublisher == nil:
 		a.Fit = policy.ByPublisher

@@ -1,0 +1,102 @@
+package importing
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"sluice/internal/attest"
+	"sluice/internal/fault"
+)
+
+// Attestations says what becomes of the attestations that a source has of its packages. The zero value takes none.
+type Attestations string
+
+// What may become of them.
+const (
+	// AttestationsNone takes none.
+	AttestationsNone Attestations = "none"
+	// AttestationsKept takes those that hold, and tells which did not.
+	AttestationsKept Attestations = "keep"
+	// AttestationsRequired refuses files of which the source has none, or one that does not hold.
+	AttestationsRequired Attestations = "require"
+)
+
+// attest adds the attestations that the source has of a package to its commit.
+func (j *job) attest(ctx context.Context, r *ready) error {
+	required := j.Attestations == AttestationsRequired
+	switch {
+	case !required && j.Attestations != AttestationsKept:
+		return nil
+	case r.record == nil || r.record.AttestationsSHA256 == [32]byte{}:
+		if required {
+			return errors.New("the source's index names no attestation of it")
+		}
+		return nil
+	}
+	left, err := j.judge(ctx, r)
+	if err != nil {
+		return err
+	}
+	if required && len(left) > 0 {
+		return fmt.Errorf("not all of its attestations hold: %w", left[0])
+	}
+	for _, why := range left {
+		r.left = append(r.left, fault.OneLine(why.Error(), maxWhy))
+	}
+	return nil
+}
+
+// maxWhy bounds what the report tells of an attestation, in bytes.
+const maxWhy = 500
+
+// judge adds those attestations that hold, and returns why the others do not.
+func (j *job) judge(ctx context.Context, r *ready) (left []error, err error) {
+	part, err := j.sidecar(ctx, r.entry)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	} else if err != nil {
+		return []error{err}, nil
+	}
+	bundles, err := attest.ReadBundles(part, attest.MaxSidecar)
+	if err != nil {
+		return []error{err}, nil //nolint:nilerr // what is wrong with them ends nothing
+	}
+	if left, err = j.Judge.Imported(ctx, &r.commit, bundles); err != nil {
+		return nil, ownError{err}
+	}
+	return left, nil
+}
+
+// sidecar fetches the file of attestations that the source's index names, and looks at its digest before anything else does.
+func (j *job) sidecar(ctx context.Context, e entry) ([]byte, error) {
+	want := e.record.AttestationsSHA256
+	var part []byte
+	err := patiently(ctx, cmp.Or(j.Pause, FirstPause), func() error {
+		body, err := j.Source.Sidecar(ctx, e.place, e.base, e.file, want)
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		_, err = b.ReadFrom(io.LimitReader(body, attest.MaxPart+1))
+		part = b.Bytes()
+		return errors.Join(err, body.Close())
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("the source's index names attestations with SHA-256 %x, and the source does not have them: %w", want, err)
+	case err != nil:
+		return nil, fmt.Errorf("fetch its attestations: %w", err)
+	case len(part) > attest.MaxPart:
+		return nil, fmt.Errorf("its attestations have more than %d bytes", attest.MaxPart)
+	}
+	if sum := sha256.Sum256(part); sum != want {
+		return nil, fmt.Errorf("its attestations have SHA-256 %x, and the source's index says %x: they were changed or damaged there", sum, want)
+	}
+	return part, nil
+}
