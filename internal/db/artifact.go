@@ -192,6 +192,16 @@ const digestsAtOnce = 500
 
 // Digests tells the SHA-256 of those of the files that are in a subdir, listed or not; deleted ones are not there.
 func (db *DB) Digests(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error) {
+	return db.digests(ctx, "sha256", channelID, d, filenames)
+}
+
+// SidecarDigests implements importing.Store.
+func (db *DB) SidecarDigests(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error) {
+	return db.digests(ctx, "sidecar_sha256", channelID, d, filenames)
+}
+
+// digests tells a digest of those of the files that are in a subdir and have it.
+func (db *DB) digests(ctx context.Context, column string, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error) {
 	type row struct {
 		name string
 		sum  []byte
@@ -200,8 +210,8 @@ func (db *DB) Digests(ctx context.Context, channelID int64, d conda.Subdir, file
 	for names := range slices.Chunk(filenames, digestsAtOnce) {
 		var p params
 		rows, err := collect(ctx, db.reader, func(r *sql.Rows, v *row) error { return r.Scan(&v.name, &v.sum) },
-			`SELECT filename, sha256 FROM artifact WHERE channel_id = `+p.add(channelID)+` AND subdir = `+p.add(d.String())+
-				` AND filename IN (`+in(&p, names)+`) AND deleted_us IS NULL`, p.args...)
+			`SELECT filename, `+column+` FROM artifact WHERE channel_id = `+p.add(channelID)+` AND subdir = `+p.add(d.String())+
+				` AND filename IN (`+in(&p, names)+`) AND length(`+column+`) > 0 AND deleted_us IS NULL`, p.args...)
 		if err != nil {
 			return nil, fmt.Errorf("digests: %w", err)
 		}

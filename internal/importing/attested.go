@@ -11,7 +11,9 @@ import (
 	"io/fs"
 
 	"sluice/internal/attest"
+	"sluice/internal/conda"
 	"sluice/internal/fault"
+	"sluice/internal/publish"
 )
 
 // Attestations says what becomes of the attestations that a source has of its packages. The zero value takes none.
@@ -31,7 +33,7 @@ const (
 func (j *job) attest(ctx context.Context, r *ready) error {
 	required := j.Attestations == AttestationsRequired
 	switch {
-	case !required && j.Attestations != AttestationsKept:
+	case !j.takesAttestations():
 		return nil
 	case r.record == nil || r.record.AttestationsSHA256 == [32]byte{}:
 		if required {
@@ -49,6 +51,52 @@ func (j *job) attest(ctx context.Context, r *ready) error {
 	for _, why := range left {
 		r.left = append(r.left, fault.OneLine(why.Error(), maxWhy))
 	}
+	return nil
+}
+
+func (j *job) takesAttestations() bool {
+	return j.Attestations == AttestationsKept || j.Attestations == AttestationsRequired
+}
+
+// attested asks for the digests of the attestations that files which are there have, where the source has any.
+func (j *job) attested(ctx context.Context, entries []entry, there map[string][32]byte) (map[string][32]byte, error) {
+	var names []string
+	for _, e := range entries {
+		if _, ok := there[e.name()]; ok && e.attestedElse([32]byte{}) {
+			names = append(names, e.name())
+		}
+	}
+	if len(names) == 0 || !j.takesAttestations() {
+		return nil, nil
+	}
+	return j.Store.SidecarDigests(ctx, j.Channel.ID, entries[0].place.Subdir, names)
+}
+
+// attestedElse reports whether the source has other attestations than those of a file with a digest.
+func (e entry) attestedElse(own [32]byte) bool {
+	return e.record != nil && e.record.AttestationsSHA256 != [32]byte{} && e.record.AttestationsSHA256 != own
+}
+
+// addLater adds what the source has of attestations to a file that is there.
+func (j *job) addLater(ctx context.Context, e entry) error {
+	r := ready{entry: e, commit: publish.Commit{
+		Channel: j.Channel, File: e.file, Record: conda.Record{Name: e.file.Name(), Subdir: e.place.Subdir, SHA256: e.there}, Later: true, Import: &publish.Import{Source: j.Source.String()},
+	}}
+	if err := j.attest(ctx, &r); err != nil {
+		return err
+	}
+	added := 0
+	if len(r.commit.Attestations) > 0 {
+		results, err := j.Store.Publish(ctx, []publish.Commit{r.commit})
+		if err != nil {
+			return ownError{fmt.Errorf("add attestations to %s: %w", e.name(), err)}
+		}
+		if results[0].Err != nil {
+			return results[0].Err
+		}
+		added = results[0].Added
+	}
+	j.tally.attested(r, added)
 	return nil
 }
 

@@ -138,6 +138,49 @@ func TestAttestationsComeAlong(t *testing.T) {
 	})
 }
 
+// What the source has got since is added by the same command, and what is there is not looked at again.
+func TestAttestationsComeLater(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *site) {
+		first, second := newAttested(t), newElsewhere(t)
+		var bundles [][]byte
+		f, _ := first.attested("noarch", "tide", func(file string, sum [32]byte) [][]byte {
+			bundles = [][]byte{sign(first.ours, file, sum, "1"), sign(first.ours, file, sum, "2"), sign(first.others, file, sum, "3")}
+			return bundles[:1]
+		})
+		first.index()
+		c := s.config(folder(t, first.dir))
+		c.Attestations, c.Judge = importing.AttestationsNone, first.judge(t, s)
+		if got, _ := s.bring(t, c); got.Imported != 1 || got.Attestations != 0 {
+			t.Fatalf("none: %+v", got)
+		}
+		listed := s.entries(t, "main", "noarch")[f.String()].Record.IndexedMS
+		c.Attestations = importing.AttestationsKept
+		if got, lines := s.bring(t, c); got.Imported != 0 || got.Present != 1 || got.Attestations != 1 || lines["noarch/"+f.String()].Outcome != "attested" {
+			t.Errorf("later: %+v, %+v", got, lines)
+		}
+		if got, lines := s.bring(t, c); got.Present != 1 || got.Attestations != 0 || len(lines) != 0 {
+			t.Errorf("again: %+v, %+v", got, lines)
+		}
+
+		e := &attestedElsewhere{second, first.ours, first.others}
+		_, grown := e.attested("noarch", "tide", func(string, [32]byte) [][]byte { return bundles })
+		e.index()
+		c.Source = folder(t, e.dir)
+		if got, lines := s.bring(t, c); got.Present != 1 || got.Attestations != 1 || got.LeftOut != 1 || len(lines["noarch/"+f.String()].LeftOut) != 1 {
+			t.Errorf("grown: %+v, %+v", got, lines)
+		}
+		r := s.entries(t, "main", "noarch")[f.String()].Record
+		if want := sha256.Sum256(sidecar(t, bundles[:2])); r.AttestationsSHA256 != want || r.IndexedMS != listed || bytes.Equal(grown, sidecar(t, bundles[:2])) {
+			t.Errorf("the record has the digest %x and the time %d, want %x and %d", r.AttestationsSHA256, r.IndexedMS, want, listed)
+		}
+		c.Attestations = importing.AttestationsRequired
+		if got, lines := s.bring(t, c); got.Refused != 1 || !strings.Contains(lines["noarch/"+f.String()].Why, "not all of its attestations hold") {
+			t.Errorf("required: %+v, %+v", got, lines)
+		}
+	})
+}
+
 // A channel that takes no attestations takes the packages.
 func TestAttestationsOff(t *testing.T) {
 	t.Parallel()

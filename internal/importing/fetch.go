@@ -64,6 +64,9 @@ func (j *job) fetchAll(ctx context.Context) error {
 					continue
 				}
 				failed.Store(0)
+				if r.staged.Stage == nil {
+					continue // it was there
+				}
 				select {
 				case j.ready <- r:
 				case <-ctx.Done():
@@ -83,8 +86,12 @@ func (r ready) discard() error {
 	return r.staged.Stage.Discard()
 }
 
-// fetch brings one package into the staging area, and holds it against what the source says.
+// fetch brings one package into the staging area, and holds it against what the source says. Of one that is there it brings the
+// attestations alone, and returns nothing.
 func (j *job) fetch(ctx context.Context, e entry) (r ready, err error) {
+	if e.there != [32]byte{} {
+		return r, j.addLater(ctx, e)
+	}
 	if e.size() > j.MaxSize {
 		return r, publish.TooLarge(j.MaxSize)
 	}

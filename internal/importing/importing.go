@@ -27,6 +27,8 @@ import (
 type Store interface {
 	// Digests tells the SHA-256 of those of the files that are in a subdir already.
 	Digests(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error)
+	// SidecarDigests tells the SHA-256 of the files of attestations of those of the files that are in a subdir and have any.
+	SidecarDigests(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error)
 	// Publish is that of publish.Store.
 	Publish(ctx context.Context, all []publish.Commit) ([]publish.Result, error)
 	// Append writes the one audit event of the import.
@@ -99,7 +101,7 @@ func Run(ctx context.Context, c Config) (Summary, error) {
 	j := &job{Config: c, tally: &tally{progress: c.Progress, report: c.Report}, wanted: make(chan wanted, c.Jobs), ready: make(chan ready, batchFiles)}
 	err := j.run(ctx)
 	s := Summary{Counts: j.tally.counts(), Source: c.Source.String(), Took: c.Now().Sub(began)}
-	if s.Imported > 0 && !c.DryRun {
+	if (s.Imported > 0 || s.Attestations > 0) && !c.DryRun {
 		err = errors.Join(err, j.logEvent(ctx, s))
 	}
 	return s, err

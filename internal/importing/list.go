@@ -28,6 +28,8 @@ type entry struct {
 	runExports *conda.RunExports
 	// yanked says that the source calls the file removed.
 	yanked bool
+	// there is the digest of a file that is there, of which the source has other attestations; zero: it is to be fetched.
+	there [32]byte
 	// bad is why the entry cannot be used.
 	bad error
 }
@@ -103,12 +105,24 @@ func (j *job) ask(ctx context.Context, entries []entry) error {
 	if err != nil {
 		return err
 	}
+	attested, err := j.attested(ctx, entries, there)
+	if err != nil {
+		return err
+	}
 	for _, e := range entries {
 		if sum, ok := there[e.name()]; ok {
-			if err := j.compare(ctx, e, sum); err != nil {
+			same, err := j.compare(ctx, e, sum)
+			if err != nil {
 				return err
 			}
-			continue
+			if !same {
+				continue
+			}
+			if j.DryRun || !j.takesAttestations() || !e.attestedElse(attested[e.name()]) {
+				j.tally.present(e)
+				continue
+			}
+			e.there = sum
 		}
 		if j.DryRun {
 			j.tally.would(e)
@@ -123,10 +137,10 @@ func (j *job) ask(ctx context.Context, entries []entry) error {
 	return nil
 }
 
-// compare counts a file whose name is there: with the same bytes it is done, with others it is refused. Where the
-// source tells no digest, the name has to do.
-func (j *job) compare(ctx context.Context, e entry, sum [32]byte) error {
-	same := true
+// compare reports whether a file whose name is there has the same bytes; with others it is refused. Where the source
+// tells no digest, the name has to do.
+func (j *job) compare(ctx context.Context, e entry, sum [32]byte) (same bool, err error) {
+	same = true
 	switch {
 	case e.record == nil:
 	case e.record.SHA256 != [32]byte{}:
@@ -134,16 +148,15 @@ func (j *job) compare(ctx context.Context, e entry, sum [32]byte) error {
 	case e.record.MD5 != [16]byte{}:
 		own, err := j.md5Of(ctx, sum)
 		if err != nil {
-			return err
+			return false, err
 		}
 		same = own == e.record.MD5
 	}
 	if same {
-		j.tally.present(e)
-		return nil
+		return true, nil
 	}
 	j.tally.refuse(e, fmt.Errorf("channel %s has other bytes under this name already, with SHA-256 %x: remove it there first, or leave it", j.Channel.Name, sum))
-	return nil
+	return false, nil
 }
 
 // md5Of reads a blob, for sources that know no SHA-256.

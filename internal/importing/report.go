@@ -9,7 +9,8 @@ import (
 type Line struct {
 	Subdir string `json:"subdir"`
 	File   string `json:"file"`
-	// Outcome is "imported", "would be imported" in a dry run, or "refused".
+	// Outcome is "imported", "would be imported" in a dry run, "refused", or "attested" for a file that was there before, and of
+	// which the source has other attestations.
 	Outcome string `json:"outcome"`
 	// Why is the sentence of a refusal.
 	Why string `json:"why,omitempty"`
@@ -31,6 +32,7 @@ const (
 	imported      = "imported"
 	wouldImported = "would be imported"
 	refused       = "refused"
+	reattested    = "attested"
 )
 
 // Counts are what became of files.
@@ -40,7 +42,7 @@ type Counts struct {
 	Imported, Present, Refused int64
 	// Yanked and Patched are some of the imported.
 	Yanked, Patched int64
-	// Attestations are those that came with the imported files, LeftOut those of them that did not hold, or could not be had.
+	// Attestations are those that came, LeftOut those of the source that did not hold, or could not be had.
 	Attestations, LeftOut int64
 	// Bytes are those of the imported files.
 	Bytes int64
@@ -105,14 +107,18 @@ func (t *tally) line(l Line) {
 }
 
 func (c *Counts) add(l Line) {
-	if l.Outcome == refused {
+	c.Attestations += int64(l.Attestations)
+	c.LeftOut += int64(len(l.LeftOut))
+	switch l.Outcome {
+	case refused:
 		c.Refused++
+		return
+	case reattested:
+		c.Present++
 		return
 	}
 	c.Imported++
 	c.Bytes += l.Size
-	c.Attestations += int64(l.Attestations)
-	c.LeftOut += int64(len(l.LeftOut))
 	if l.Yanked {
 		c.Yanked++
 	}
@@ -133,6 +139,12 @@ func (t *tally) imported(r ready) {
 	l := r.line(imported)
 	l.Size, l.Patched, l.Attestations, l.LeftOut = r.commit.Record.Size, r.patched, len(r.commit.Attestations), r.left
 	t.line(l)
+}
+
+// attested counts a file that was there before, to which so many attestations came.
+func (t *tally) attested(r ready, added int) {
+	t.done(1, r.entry.size())
+	t.line(Line{Subdir: r.place.Subdir.String(), File: r.name(), Outcome: reattested, Attestations: added, LeftOut: r.left})
 }
 
 // line is what is known of an entry before it is fetched.
