@@ -109,7 +109,7 @@ func (j *job) judge(ctx context.Context, r *ready) (left []error, err error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	} else if err != nil {
-		return []error{err}, nil
+		return []error{err}, nil //nolint:nilerr // what is wrong with them ends nothing
 	}
 	bundles, err := attest.ReadBundles(part, attest.MaxSidecar)
 	if err != nil {

@@ -77,14 +77,14 @@ func (t *tally) counts() Counts {
 	return t.sum
 }
 
-// done counts files, of so many bytes by the source's index.
-func (t *tally) done(files int, bytes int64) {
-	t.progress.DoneFiles.Add(int64(files))
+// done counts a file, of so many bytes by the source's index.
+func (t *tally) done(bytes int64) {
+	t.progress.DoneFiles.Add(1)
 	t.progress.DoneBytes.Add(bytes)
 }
 
 func (t *tally) present(e entry) {
-	t.done(1, e.size())
+	t.done(e.size())
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sum.Present++
@@ -92,7 +92,7 @@ func (t *tally) present(e entry) {
 
 // refuse takes the key of an entry, which need not be a file name.
 func (t *tally) refuse(e entry, why error) {
-	t.done(1, e.size())
+	t.done(e.size())
 	t.progress.Refused.Add(1)
 	t.line(Line{Subdir: e.place.Subdir.String(), File: e.name(), Outcome: refused, Why: why.Error()})
 }
@@ -129,13 +129,13 @@ func (c *Counts) add(l Line) {
 
 // would counts a file that a dry run names.
 func (t *tally) would(e entry) {
-	t.done(1, e.size())
+	t.done(e.size())
 	t.line(e.line(wouldImported))
 }
 
 // imported counts a file that was committed.
 func (t *tally) imported(r ready) {
-	t.done(1, r.entry.size())
+	t.done(r.size())
 	l := r.line(imported)
 	l.Size, l.Patched, l.Attestations, l.LeftOut = r.commit.Record.Size, r.patched, len(r.commit.Attestations), r.left
 	t.line(l)
@@ -143,7 +143,7 @@ func (t *tally) imported(r ready) {
 
 // attested counts a file that was there before, to which so many attestations came.
 func (t *tally) attested(r ready, added int) {
-	t.done(1, r.entry.size())
+	t.done(r.size())
 	t.line(Line{Subdir: r.place.Subdir.String(), File: r.name(), Outcome: reattested, Attestations: added, LeftOut: r.left})
 }
 
