@@ -85,6 +85,12 @@ func TestChannel(t *testing.T) {
 		if diff := cmp.Diff(want, quick); diff != "" || reports[0].Bytes != 0 {
 			t.Errorf("quick: %s, %d bytes", diff, reports[0].Bytes)
 		}
+		// What a channel took over from another says nothing here, and takes nothing away from a file that needs nothing.
+		own.URL = "https://other.example.com"
+		if some, _ := look(t, all(verify.Selection{Names: []string{"tide-good"}})); len(some) != 1 || some[0] != "tide-good unattested" {
+			t.Errorf("at another address, where none is needed: %v", some)
+		}
+		own.URL = w.URL
 		w.demand(t, func(p *policy.Policy) { p.Mode = policy.Required })
 		some, _ := look(t, all(verify.Selection{Subdirs: []conda.Subdir{conda.Noarch()}, Names: []string{"tide-plain", "tide-good"}}))
 		if diff := cmp.Diff([]string{"tide-good ok", "tide-plain failed attestation_required"}, some); diff != "" {

@@ -55,12 +55,18 @@ func (d demand) judge(c *attest.Checker, s attest.Subject, bundles [][]byte, r *
 	}
 	switch {
 	case counts, broken:
-	case last != nil:
+	case last != nil && !d.bears(last):
 		r.fail(string(last.Code), last.Detail)
 	case d.policy.Needs(d.name):
 		r.fail(string(fault.AttestationRequired), "No attestation says that the file was published, and "+d.name+" needs one.")
 	}
 	return nil
+}
+
+// bears reports whether a file may have no other attestation than one that is refused so: what a channel has itself let in
+// beside files that need none, as imports do, unless its owners have denied the signature since.
+func (d demand) bears(refusal *fault.Error) bool {
+	return d.each && !d.policy.Needs(d.name) && refusal.Code != fault.SignerDenied
 }
 
 // counts refuses an attestation that holds and does not count.
