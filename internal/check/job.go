@@ -18,9 +18,8 @@ type Job struct {
 	Number int64 `json:"number"`
 	// By is who asked for it.
 	By string `json:"by"`
-	// Quick and Repair are what was asked for.
-	Quick  bool `json:"quick"`
-	Repair bool `json:"repair"`
+	// Request is what was asked for.
+	Request
 	// StartedAt is when it began, EndedAt when it ended, zero before. BeatAt is when it was last heard of.
 	StartedAt time.Time `json:"started_at"`
 	BeatAt    time.Time `json:"beat_at"`
@@ -32,11 +31,27 @@ type Job struct {
 	Repaired    int `json:"repaired"`
 	// Found are the first MaxFound of them.
 	Found []Difference `json:"found"`
+	// Attested, Unattested and Failed are how many files were found to be so, where files were verified.
+	Attested   int64 `json:"attested"`
+	Unattested int64 `json:"unattested"`
+	Failed     int64 `json:"failed"`
+	// Wrong are the first MaxFound things that are wrong with files that failed.
+	Wrong []Wrong `json:"wrong"`
 	// Problem is why it ended before it was done, for people; "" when it did not.
 	Problem string `json:"problem,omitempty"`
 }
 
-// MaxFound is how many differences a Job names.
+// Request is what a job is to do.
+type Request struct {
+	// Quick leaves the bytes of packages unread.
+	Quick bool `json:"quick"`
+	// Repair has what differs made anew.
+	Repair bool `json:"repair"`
+	// Verify has every file looked at by itself, with its attestations, in place of the index.
+	Verify bool `json:"verify"`
+}
+
+// MaxFound is how many differences, or things that are wrong with files, a Job names.
 const MaxFound = 200
 
 // silence is after how long a job that nobody has heard of is taken for dead: its server beats every beat.
@@ -83,9 +98,10 @@ type JobStore interface {
 type Jobs struct {
 	Store JobStore
 
-	checker *Checker
-	log     *slog.Logger
-	now     func() time.Time
+	checker  *Checker
+	verifier Verifier
+	log      *slog.Logger
+	now      func() time.Time
 	// slots has room for as many jobs as there are workers, so that none that has begun waits in line.
 	slots   chan struct{}
 	waiting chan work
@@ -99,8 +115,8 @@ type work struct {
 }
 
 // NewJobs makes a Jobs, which does nothing before Run.
-func NewJobs(c *Checker, s JobStore, log *slog.Logger, now func() time.Time) *Jobs {
-	return &Jobs{Store: s, checker: c, log: log, now: now, slots: make(chan struct{}, atOnce), waiting: make(chan work, atOnce)}
+func NewJobs(c *Checker, v Verifier, s JobStore, log *slog.Logger, now func() time.Time) *Jobs {
+	return &Jobs{Store: s, checker: c, verifier: v, log: log, now: now, slots: make(chan struct{}, atOnce), waiting: make(chan work, atOnce)}
 }
 
 // atOnce is how many checks a server does at a time: each reads packages as fast as it can.
@@ -125,9 +141,12 @@ func (j *Jobs) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// Start begins a check of a channel, with repair one that makes anew what differs. Errors: fault.Conflict when the channel
+// Start begins a job on a channel. Errors: fault.InvalidField for a request that cannot be done, fault.Conflict when the channel
 // is being checked, fault.RateLimited when this server has enough to do.
-func (j *Jobs) Start(ctx context.Context, by audit.Actor, ch channel.Channel, quick, repair bool) (Job, error) {
+func (j *Jobs) Start(ctx context.Context, by audit.Actor, ch channel.Channel, r Request) (Job, error) {
+	if r.Verify && r.Repair {
+		return Job{}, fault.New(fault.InvalidField, "A look at the files repairs nothing: ask for verify or for repair.")
+	}
 	select {
 	case j.slots <- struct{}{}:
 	default:
@@ -135,7 +154,7 @@ func (j *Jobs) Start(ctx context.Context, by audit.Actor, ch channel.Channel, qu
 	}
 	now := j.now()
 	job, err := j.Store.StartJob(ctx, ch.ID, Job{
-		By: by.Name, Quick: quick, Repair: repair, StartedAt: now, BeatAt: now, Progress: Progress{Step: "beginning"}, Found: []Difference{},
+		By: by.Name, Request: r, StartedAt: now, BeatAt: now, Progress: Progress{Step: "beginning"}, Found: []Difference{}, Wrong: []Wrong{},
 	}, now.Add(-silence))
 	if err != nil {
 		<-j.slots
@@ -149,7 +168,11 @@ func (j *Jobs) Start(ctx context.Context, by audit.Actor, ch channel.Channel, qu
 func (j *Jobs) do(ctx context.Context, w work) {
 	r := &report{jobs: j, work: w}
 	end := r.beats(ctx)
-	err := r.check(ctx)
+	do := r.check
+	if w.job.Verify {
+		do = r.verify
+	}
+	err := do(ctx)
 	end()
 	r.job.EndedAt = j.now()
 	switch {
@@ -181,7 +204,7 @@ func (r *report) save(ctx context.Context) {
 	r.change(func(j *Job) {
 		j.BeatAt = r.jobs.now()
 		now = *j
-		now.Found = slices.Clone(j.Found)
+		now.Found, now.Wrong = slices.Clone(j.Found), slices.Clone(j.Wrong)
 	})
 	if err := r.jobs.Store.SaveJob(ctx, r.channel.ID, now); err != nil && ctx.Err() == nil {
 		r.jobs.log.LogAttrs(ctx, slog.LevelWarn, "a check could not tell how far it is", slog.Any("cause", err))

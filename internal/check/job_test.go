@@ -27,11 +27,46 @@ func (w watched) SaveJob(ctx context.Context, channelID int64, j check.Job) erro
 	return err
 }
 
+// looker has one good file, one without an attestation, and a bad one for each thing that is wrong.
+type looker struct{ wrong int }
+
+func (l looker) Verify(_ context.Context, _ channel.Channel, quick bool, hand func(check.Looked)) error {
+	hand(check.Looked{Attested: !quick})
+	hand(check.Looked{})
+	for range l.wrong {
+		hand(check.Looked{Attested: true, Wrong: []check.Wrong{{Subdir: "noarch", File: "tide-1.0-0.conda", Code: "artifact.bytes", Detail: "gone"}, {Code: "signer_denied"}, {Code: "x"}}})
+	}
+	return nil
+}
+
+// A job that looks at files counts them, and names as much of what is wrong as a job may.
+func TestJobVerifies(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		w.fill(t)
+		ended := make(chan check.Job, 10)
+		jobs := check.NewJobs(w.checker, looker{wrong: 100}, watched{w.db, ended}, slog.New(slog.NewTextHandler(t.Output(), nil)), w.now)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); jobs.Run(ctx) }()
+		defer func() { cancel(); <-done }()
+		if _, err := jobs.Start(t.Context(), audit.Actor{Name: "ann"}, w.channel, check.Request{Verify: true, Repair: true}); !fault.Is(err, fault.InvalidField) {
+			t.Errorf("a look that repairs: %v", err)
+		}
+		must(jobs.Start(t.Context(), audit.Actor{Name: "ann"}, w.channel, check.Request{Verify: true}))(t)
+		<-ended
+		j := must(w.db.LastJob(t.Context(), w.channel.ID))(t)
+		if j.State(w.now()) != check.Done || !j.Verify || j.Attested != 1 || j.Unattested != 1 || j.Failed != 100 || len(j.Wrong) != check.MaxFound || j.Progress.Done != 102 || j.Progress.Total != 102 {
+			t.Errorf("%d attested, %d not, %d failed, %d wrong, %+v", j.Attested, j.Unattested, j.Failed, len(j.Wrong), j.Progress)
+		}
+	})
+}
+
 // jobs are those of a server that runs, until what it returns is called.
 func (w *world) jobs(t *testing.T) (jobs *check.Jobs, ended chan check.Job, stop func()) {
 	t.Helper()
 	ended = make(chan check.Job, 10)
-	jobs = check.NewJobs(w.checker, watched{w.db, ended}, slog.New(slog.NewTextHandler(t.Output(), nil)), w.now)
+	jobs = check.NewJobs(w.checker, looker{}, watched{w.db, ended}, slog.New(slog.NewTextHandler(t.Output(), nil)), w.now)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); jobs.Run(ctx) }()
@@ -51,7 +86,7 @@ func TestJob(t *testing.T) {
 		}
 		w.hurt(t, `UPDATE package SET artifacts = 99 WHERE name = 'tide10'`)
 		for i, step := range []struct{ repair, quick bool }{{false, true}, {true, false}, {false, false}} {
-			begun := must(jobs.Start(t.Context(), ann, w.channel, step.quick, step.repair))(t)
+			begun := must(jobs.Start(t.Context(), ann, w.channel, check.Request{Quick: step.quick, Repair: step.repair}))(t)
 			if begun.Number != int64(i+1) || begun.State(w.now()) != check.Running {
 				t.Errorf("begun %+v", begun)
 			}
@@ -77,13 +112,13 @@ func TestJob(t *testing.T) {
 func TestJobsAreBounded(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
-		idle := check.NewJobs(w.checker, w.db, slog.New(slog.DiscardHandler), w.now) // nobody works its jobs off
+		idle := check.NewJobs(w.checker, looker{}, w.db, slog.New(slog.DiscardHandler), w.now) // nobody works its jobs off
 		other := make([]channel.Channel, 2)
 		for i, name := range []string{"mirror", "third"} {
 			other[i] = must(w.db.CreateChannel(t.Context(), channel.Channel{Name: must(conda.ParseChannel(name))(t), Visibility: channel.Public, CreatedAt: w.now()}, w.right.User.ID, audit.Event{Kind: audit.ChannelCreated}))(t)
 		}
 		start := func(jobs *check.Jobs, ch channel.Channel) error {
-			_, err := jobs.Start(t.Context(), audit.Actor{}, ch, true, false)
+			_, err := jobs.Start(t.Context(), audit.Actor{}, ch, check.Request{Quick: true})
 			return err
 		}
 		if err := start(idle, w.channel); err != nil {
@@ -120,8 +155,8 @@ func TestJobOfAServerThatStops(t *testing.T) {
 		w.fill(t)
 		ended := make(chan check.Job, 1)
 		ctx, cancel := context.WithCancel(t.Context())
-		stopping := check.NewJobs(check.New(stoppingStore{w.db, cancel}, w.blobs), watched{w.db, ended}, slog.New(slog.DiscardHandler), w.now)
-		must(stopping.Start(ctx, audit.Actor{}, w.channel, false, false))(t)
+		stopping := check.NewJobs(check.New(stoppingStore{w.db, cancel}, w.blobs), looker{}, watched{w.db, ended}, slog.New(slog.DiscardHandler), w.now)
+		must(stopping.Start(ctx, audit.Actor{}, w.channel, check.Request{}))(t)
 		stopping.Run(ctx)
 		if j := <-ended; j.Problem != "The server was stopped." || j.State(w.now()) != check.Broken {
 			t.Errorf("%+v", j)

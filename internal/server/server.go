@@ -39,6 +39,7 @@ import (
 	"sluice/internal/server/upload"
 	"sluice/internal/server/web"
 	"sluice/internal/trust"
+	"sluice/internal/verify"
 )
 
 // Parts is what a server stands on. All fields are required.
@@ -90,13 +91,14 @@ func New(ctx context.Context, p Parts) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("trusted publishing: %w", err)
 	}
+	checker := check.New(p.DB, p.Blobs)
 	s := &Server{
 		parts: p, exchange: exchange, instances: instances,
 		// A password's hash takes 64 MiB; half the cores leave the other half to uploads.
 		Accounts:   &account.Accounts{Store: p.DB, Tokens: p.DB, Addresses: p.DB, Log: p.DB, Now: p.Now, Passwords: account.NewPasswords(max(1, runtime.NumCPU()/2))},
 		Channels:   &channel.Channels{Store: p.DB, Now: p.Now},
 		Publishers: &trust.Publishers{Store: p.DB, Issuers: issuers, Now: p.Now},
-		checks:     check.NewJobs(check.New(p.DB, p.Blobs), p.DB, p.Log, p.Now),
+		checks:     check.NewJobs(checker, &verify.Own{Store: p.DB, Blobs: p.Blobs, Packages: checker, Attest: instances.Checker, URL: p.Config.URL}, p.DB, p.Log, p.Now),
 	}
 	if via, ok := p.Config.MailServer(); ok {
 		s.mails = &mail.Sender{Outbox: p.DB, SMTP: mail.SMTP{Server: via, From: p.Config.MailFrom}, Site: s.site(), Log: p.Log, Now: p.Now}

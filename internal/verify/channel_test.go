@@ -14,6 +14,7 @@ import (
 	"sluice/internal/attest"
 	"sluice/internal/attest/attesttest"
 	"sluice/internal/attest/policy"
+	"sluice/internal/check"
 	"sluice/internal/conda"
 	"sluice/internal/verify"
 )
@@ -84,6 +85,17 @@ func TestChannel(t *testing.T) {
 		quick, reports := look(t, all(verify.Selection{Quick: true}))
 		if diff := cmp.Diff(want, quick); diff != "" || reports[0].Bytes != 0 {
 			t.Errorf("quick: %s, %d bytes", diff, reports[0].Bytes)
+		}
+		var good, bad int
+		w.check(t, own.Verify(t.Context(), w.forge, false, func(l check.Looked) {
+			if len(l.Wrong) == 0 {
+				good++
+			} else if bad++; l.Wrong[0].File == "" || l.Wrong[0].Code == "" || l.Wrong[0].Detail == "" {
+				t.Errorf("as a job tells it: %+v", l)
+			}
+		}))
+		if failed := strings.Count(strings.Join(damaged, " "), " failed "); failed == 0 || bad != failed || good != len(damaged)-failed {
+			t.Errorf("a job finds %d good and %d bad files, of %v", good, bad, damaged)
 		}
 		// What a channel took over from another says nothing here, and takes nothing away from a file that needs nothing.
 		own.URL = "https://other.example.com"

@@ -28,6 +28,11 @@ type indexCheckJSON struct {
 	Repairable  int                   `json:"repairable" example:"1" doc:"How many of them a repair makes right. Bytes that are gone come back from nowhere."`
 	Repaired    int                   `json:"repaired" example:"0" doc:"How many differences the repair made right."`
 	Found       []indexDifferenceJSON `json:"found" nullable:"false" doc:"The first 200 differences."`
+	Verify      bool                  `json:"verify" doc:"Whether every file was looked at by itself, with its attestations, in place of the index."`
+	Attested    int64                 `json:"attested" example:"790" doc:"Of a look at files: how many are as they should be and have an attestation that counts."`
+	Unattested  int64                 `json:"unattested" example:"21" doc:"How many are as they should be, have none, and need none."`
+	Failed      int64                 `json:"failed" example:"1" doc:"How many are not as they should be."`
+	Wrong       []wrongJSON           `json:"wrong" nullable:"false" doc:"The first 200 things that are wrong with files."`
 }
 
 // indexDifferenceJSON is one thing that is not as it should be.
@@ -42,11 +47,20 @@ type indexDifferenceJSON struct {
 	Repairable bool   `json:"repairable" doc:"Whether a repair makes it right."`
 }
 
+// wrongJSON is one thing that is wrong with a file.
+type wrongJSON struct {
+	Subdir string `json:"subdir" example:"noarch" doc:"Subdir of the file."`
+	File   string `json:"file" example:"tide-1.0-0.conda" doc:"Name of the file."`
+	Code   string `json:"code" example:"signer_denied" doc:"What is wrong: it never changes its meaning."`
+	Detail string `json:"detail" doc:"The same in words."`
+}
+
 type startCheckInput struct {
 	Channel string `path:"channel" example:"forge" doc:"Name of the channel."`
 	Body    struct {
 		Quick  bool `json:"quick,omitempty" doc:"Do not read packages: take the database's own copy of their metadata, and look at their size only."`
 		Repair bool `json:"repair,omitempty" doc:"Make anew what differs, and look once more."`
+		Verify bool `json:"verify,omitempty" doc:"Look at every file by itself instead: its bytes, its record, and each of its attestations, by the keys and by what the channel demands today."`
 	} `nameHint:"StartCheck"`
 }
 
@@ -56,8 +70,8 @@ func (s *service) checkRoutes() {
 	tags := []string{"channels"}
 	add(s, huma.Operation{
 		OperationID: "start-check", Method: http.MethodPost, Path: "/channels/{channel}/checks", Tags: tags, DefaultStatus: http.StatusAccepted,
-		Summary:     "Check the index of a channel",
-		Description: "For owners of the channel. The index is made anew beside the one that clients read, from the artifacts' own bytes, and compared. It goes on in the background, one check of a channel at a time.",
+		Summary:     "Check the index of a channel, or its files",
+		Description: "For owners of the channel. The index is made anew beside the one that clients read, from the artifacts' own bytes, and compared. With verify every file is looked at by itself, with its attestations. It goes on in the background, one of them at a time for a channel.",
 	}, s.startCheck)
 	add(s, huma.Operation{
 		OperationID: "get-latest-check", Method: http.MethodGet, Path: "/channels/{channel}/checks/latest", Tags: tags,
@@ -70,7 +84,7 @@ func (s *service) startCheck(ctx context.Context, in *startCheckInput) (*indexCh
 	if err != nil {
 		return nil, err
 	}
-	j, err := s.Checks.Start(ctx, caller.From(ctx).Actor(), ch, in.Body.Quick, in.Body.Repair)
+	j, err := s.Checks.Start(ctx, caller.From(ctx).Actor(), ch, check.Request(in.Body))
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +104,8 @@ func (s *service) checkOf(j check.Job) indexCheckJSON {
 	return indexCheckJSON{
 		Number: j.Number, State: string(j.State(s.Now())), Problem: j.Problem, By: j.By, Quick: j.Quick, Repair: j.Repair, StartedAt: j.StartedAt, EndedAt: j.EndedAt,
 		Step: j.Progress.Step, Artifacts: j.Progress.Done, Total: j.Progress.Total, Differences: j.Differences, Repairable: j.Repairable, Repaired: j.Repaired,
+		Verify: j.Verify, Attested: j.Attested, Unattested: j.Unattested, Failed: j.Failed,
+		Wrong: each(j.Wrong, func(w check.Wrong) wrongJSON { return wrongJSON(w) }),
 		Found: each(j.Found, func(d check.Difference) indexDifferenceJSON {
 			return indexDifferenceJSON{
 				Kind: string(d.Kind), Label: d.Label, Subdir: d.Subdir, Series: d.Series, Name: d.Name, Stored: d.Stored, Expected: d.Expected, Repairable: d.Repairable,

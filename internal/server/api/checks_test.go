@@ -42,5 +42,12 @@ func TestChecks(t *testing.T) {
 	<-w.checked
 	w.walk(t, []step{
 		{name: "what came of it", who: "ann", method: "GET", path: latest, status: 200, want: `{"number": 1, "state": "done", "differences": 0, "repairable": 0, "total": 0, "found": []}`},
+		{name: "a look that repairs", who: "ann", method: "POST", path: checks, body: `{"verify": true, "repair": true}`, status: 422, want: `{"code": "invalid_field"}`},
+		{name: "look at every file", who: "ann", method: "POST", path: checks, body: `{"verify": true}`, status: 202, want: `{"number": 2, "state": "running", "verify": true, "wrong": []}`},
+	})
+	<-w.checked
+	w.walk(t, []step{
+		{name: "what was found", who: "ann", method: "GET", path: latest, status: 200,
+			want: `{"number": 2, "state": "done", "verify": true, "attested": 0, "unattested": 0, "failed": 0, "wrong": []}`},
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 	"sluice/internal/access"
 	"sluice/internal/account"
+	"sluice/internal/attest"
 	"sluice/internal/audit"
 	"sluice/internal/blob"
 	"sluice/internal/catalog"
@@ -30,6 +31,7 @@ import (
 	"sluice/internal/server/caller"
 	"sluice/internal/token"
 	"sluice/internal/trust"
+	"sluice/internal/verify"
 )
 
 var now = time.Date(2026, 8, 20, 12, 0, 0, 0, time.UTC)
@@ -69,7 +71,10 @@ func newWorld(t *testing.T) *world {
 	w := &world{DB: d, bearers: map[string]string{}, mux: http.NewServeMux(), checked: make(chan struct{}, 1)}
 	root := must(os.OpenRoot(t.TempDir()))(t)
 	t.Cleanup(func() { _ = root.Close() })
-	w.checks = check.NewJobs(check.New(d, must(blob.NewFolder(root, d.Referenced))(t)), watchedJobs{d, w.checked}, slog.New(slog.DiscardHandler), clock)
+	blobs := must(blob.NewFolder(root, d.Referenced))(t)
+	checker := check.New(d, blobs)
+	own := &verify.Own{Store: d, Blobs: blobs, Packages: checker, Attest: attest.NewChecker(), URL: "https://conda.example.com"}
+	w.checks = check.NewJobs(checker, own, watchedJobs{d, w.checked}, slog.New(slog.DiscardHandler), clock)
 	w.access = &access.Access{Roles: d, Sessions: d, API: d, Publishes: d, Keys: d, Now: clock}
 	deps := Deps{
 		URL: "https://conda.example.org", Version: "1.2.3", Access: w.access,

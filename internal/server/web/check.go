@@ -42,10 +42,14 @@ func (s *site) checkJob(j check.Job) *page.CheckJob {
 	state := j.State(s.Now())
 	out := &page.CheckJob{
 		Running: state == check.Running, Broken: state == check.Broken, Problem: j.Problem, By: j.By, Quick: j.Quick, Repair: j.Repair, Started: j.StartedAt, Ended: j.EndedAt,
+		Verify: j.Verify, Attested: j.Attested, Unattested: j.Unattested, Failed: j.Failed,
 		Step: j.Progress.Step, Done: j.Progress.Done, Total: j.Progress.Total, Differences: j.Differences, Repairable: j.Repairable, Repaired: j.Repaired,
 	}
 	if out.Broken && out.Problem == "" {
 		out.Problem = "The server that did it is gone."
+	}
+	for _, w := range j.Wrong {
+		out.Wrong = append(out.Wrong, page.CheckWrong{File: w.Subdir + "/" + w.File, Code: w.Code, Detail: w.Detail})
 	}
 	for _, d := range j.Found {
 		var where []string
@@ -59,7 +63,7 @@ func (s *site) checkJob(j check.Job) *page.CheckJob {
 	return out
 }
 
-// startCheck begins a check, or a repair.
+// startCheck begins a check, a repair, or a look at every file.
 func (s *site) startCheck(w http.ResponseWriter, r *http.Request) error {
 	fields, err := form(w, r)
 	if err != nil {
@@ -69,7 +73,9 @@ func (s *site) startCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Checks.Start(r.Context(), caller.From(r.Context()).Actor(), ch, fields.Get("quick") == "true", fields.Get("repair") == "true")
+	_, err = s.Checks.Start(r.Context(), caller.From(r.Context()).Actor(), ch, check.Request{
+		Quick: fields.Get("quick") == "true" || fields.Get("unread") == "true", Repair: fields.Get("repair") == "true", Verify: fields.Get("verify") == "true",
+	})
 	if err != nil && !fault.Is(err, fault.Conflict) { // somebody began one a moment ago: look at that
 		return err
 	}

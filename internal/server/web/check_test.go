@@ -29,6 +29,10 @@ func TestCheckTheIndex(t *testing.T) {
 		done(t, owner, path).says(t, "A quick check by ann", "Everything agrees.", "1 artifact looked at").saysNot(t, "Repair the index")
 		owner.post(t, path, "repair", "true").goes(t, path)
 		done(t, owner, path).says(t, "A repair by ann", "Everything agrees.")
+		owner.post(t, path, "verify", "true").goes(t, path)
+		done(t, owner, path).says(t, "A look at every file by ann", "Every file is as it should be.", "0 attested, 1 as they should be without an attestation, 0 failed.")
+		owner.post(t, path, "verify", "true", "unread", "true").goes(t, path)
+		done(t, owner, path).says(t, "A quick look at every file by ann")
 	})
 }
 

@@ -386,7 +386,10 @@ func states() map[string]templ.Component {
 		"check-none":     CheckIndex(me, CheckView{Head: managed()}),
 		"check-running":  CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Running: true, By: "mara", Started: before(time.Minute), Step: "artifacts", Done: 1200, Total: 4000}}),
 		"check-agrees":   CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Quick: true, By: "mara", Started: before(time.Hour), Ended: before(time.Minute), Done: 4000, Total: 4000, Repaired: 3}}),
-		"check-broken":   CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Broken: true, Problem: "The server was stopped.", By: "mara", Started: before(time.Hour)}}),
+		"check-verified": CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Verify: true, By: "mara", Started: before(time.Hour), Ended: before(time.Minute), Done: 4000, Total: 4000, Attested: 3990, Unattested: 10}}),
+		"check-failed": CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Verify: true, By: "mara", Started: before(time.Hour), Ended: before(time.Minute), Done: 4000, Total: 4000, Attested: 3989, Unattested: 10, Failed: 1,
+			Wrong: []CheckWrong{{File: "linux-64/ripgrep-15.1.0-h7f3a2c1_0.conda", Code: "signer_denied", Detail: "The attestation was signed by https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main, and the channel has denied that: the run was taken over."}}}}),
+		"check-broken": CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Broken: true, Problem: "The server was stopped.", By: "mara", Started: before(time.Hour)}}),
 		"check-differs": CheckIndex(me, CheckView{Head: managed(), Job: &CheckJob{Repair: true, By: "mara", Started: before(time.Hour), Ended: before(time.Minute), Done: 4000, Total: 4000,
 			Differences: 300, Repairable: 2, Found: []CheckDifference{
 				{"main/noarch/tide", "shard.content", "no shard", "one of 3 records"},
