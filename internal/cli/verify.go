@@ -171,6 +171,8 @@ type verifying struct {
 	signed verify.Found
 	// others is how many packages of a lock file lie in no channel.
 	others int
+	// elsewhere is how many files of a lock file were not chosen to be looked at.
+	elsewhere int
 	// anybody says that no policy names who may sign.
 	anybody bool
 	// files and bytes are how many were looked at, total how many there are; 0: not known.
@@ -271,6 +273,9 @@ func (v *verifying) end() (err error) {
 		v.sum.OK, v.sum.Unattested, v.sum.Failed, sizeText(v.sum.Bytes), time.Since(v.began).Round(time.Second/10))
 	if err == nil && v.others > 0 {
 		_, err = fmt.Fprintf(w, "%s from elsewhere than a channel: nobody looked at them.\n", count(int64(v.others), "package"))
+	}
+	if err == nil && v.elsewhere > 0 {
+		_, err = fmt.Fprintf(w, "%s of the lock file not chosen by --from, --subdir or --package: nobody looked at them.\n", count(int64(v.elsewhere), "file"))
 	}
 	if err == nil && v.anybody && v.sum.OK > 0 {
 		_, err = fmt.Fprintln(w, "Anybody can sign: say with --policy FILE who should have signed what.")

@@ -90,7 +90,7 @@ func (c *verifyCommand) lock(ctx context.Context, s Streams) error {
 		return err
 	}
 	return c.tell(s, c.What[0], func(v *verifying) error {
-		v.others = others
+		v.others, v.elsewhere = others, len(files)-len(claims)
 		v.by(f.Terms)
 		v.total.Store(int64(len(claims)))
 		for _, some := range places {
