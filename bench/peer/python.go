@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // Python runs the peers that are Python libraries, from the repository's virtual environment.
@@ -57,6 +58,22 @@ func (p Python) Solve(ctx context.Context, channel string, specs []string) (Solv
 		return Solved{}, fmt.Errorf("solve.py printed %q: %w", out, err)
 	}
 	return s, nil
+}
+
+// VerifyBundle verifies a bundle so many times with sigstore for Python, and returns how many milliseconds one time
+// takes, without the start of Python. root and bundle are files.
+func (p Python) VerifyBundle(ctx context.Context, root, bundle string, sum [32]byte, times int) (float64, error) {
+	out, _, err := p.run(ctx, nil, "attestation.py", root, bundle, fmt.Sprintf("%x", sum), strconv.Itoa(times))
+	if err != nil {
+		return 0, err
+	}
+	var took struct {
+		Milliseconds float64 `json:"milliseconds"`
+	}
+	if err := json.Unmarshal(out, &took); err != nil || took.Milliseconds <= 0 {
+		return 0, fmt.Errorf("attestation.py printed %q: %w", out, err)
+	}
+	return took.Milliseconds, nil
 }
 
 // Versions are those of the peers in Python, by their names.

@@ -10,6 +10,7 @@ print(
             "Python": platform.python_version(),
             "py-rattler": importlib.metadata.version("py-rattler"),
             "conda-index": importlib.metadata.version("conda-index"),
+            "sigstore": importlib.metadata.version("sigstore"),
         }
     )
 )

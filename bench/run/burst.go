@@ -58,7 +58,7 @@ func (b *bench) filledPostgres(ctx context.Context) (home, error) {
 	if err != nil {
 		return home{}, err
 	}
-	h, err := b.empty(ctx, data, address)
+	h, err := b.empty(ctx, home{data: data, db: address})
 	if err != nil {
 		return home{}, err
 	}

@@ -56,7 +56,7 @@ func (b *bench) once(name string, fill func(dir string) error) (string, error) {
 // that is made once, in which packages are links, since no server changes them.
 func (b *bench) filled(ctx context.Context, records int) (home, error) {
 	dir, err := b.once(fmt.Sprintf("data-%d", records), func(dir string) error {
-		h, err := b.empty(ctx, filepath.Join(dir, "data"), "")
+		h, err := b.empty(ctx, home{data: filepath.Join(dir, "data")})
 		if err != nil {
 			return err
 		}
@@ -83,9 +83,8 @@ func (b *bench) filled(ctx context.Context, records int) (home, error) {
 	return home{data: data, token: string(token)}, clone(filepath.Join(dir, "data"), data, "blobs")
 }
 
-// empty makes a home with an account and an empty channel.
-func (b *bench) empty(ctx context.Context, data, db string) (home, error) {
-	h := home{data: data, db: db}
+// empty gives a home an account, whose token it returns with it, and an empty channel.
+func (b *bench) empty(ctx context.Context, h home) (home, error) {
 	if _, _, err := b.sluice(ctx, h, "admin", "user", "add", "ann", "--no-password"); err != nil {
 		return home{}, err
 	}

@@ -71,7 +71,7 @@ func (b *bench) fillEmpty(ctx context.Context) (peer.Usage, error) {
 		return peer.Usage{}, err
 	}
 	defer func() { _ = os.RemoveAll(data) }() // a temporary folder less is no failure
-	h, err := b.empty(ctx, data, "")
+	h, err := b.empty(ctx, home{data: data})
 	if err != nil {
 		return peer.Usage{}, err
 	}

@@ -32,7 +32,7 @@ func main() {
 // rows are those of the table, in its order.
 func rows() []row {
 	return []row{
-		uploadShards(), uploadRepodata(), burst(), fullIndex(), serveMemory(), servePackages(), solve(), fleet(), memory(), importing(), start(), attestation(),
+		uploadShards(), uploadRepodata(), burst(), fullIndex(), serveMemory(), servePackages(), solve(), fleet(), memory(), importing(), start(), attestation(), verifying(),
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 type home struct {
 	// data is the data folder, db the address of a PostgreSQL database; empty: SQLite in the folder.
 	data, db string
+	// root is the file of a trusted root whose attestations count; empty: those of the public instance of sigstore.
+	root string
 	// token may upload into the channel.
 	token string
 }
@@ -29,8 +31,14 @@ func (h home) flags() []string {
 	if h.db != "" {
 		f = append(f, "--db", h.db)
 	}
+	if h.root != "" {
+		f = append(f, "--sigstore-root", h.root)
+	}
 	return f
 }
+
+// settings are the environment of the program: that of whoever measures changes nothing, and nobody outside is asked.
+func settings() []string { return []string{"HOME=/nonexistent", "SLUICE_SIGSTORE_TUF=off"} }
 
 // build makes the program as it is released.
 func (b *bench) build(ctx context.Context) error {
@@ -41,7 +49,7 @@ func (b *bench) build(ctx context.Context) error {
 
 // sluice runs one command to its end and returns what it printed and took.
 func (b *bench) sluice(ctx context.Context, h home, args ...string) (string, peer.Usage, error) {
-	out, u, err := peer.Run(ctx, b.root, []string{"HOME=/nonexistent"}, b.program, append(args, h.flags()...)...)
+	out, u, err := peer.Run(ctx, b.root, settings(), b.program, append(args, h.flags()...)...)
 	return strings.TrimSpace(string(out)), u, err
 }
 
@@ -66,7 +74,7 @@ func (b *bench) serve(ctx context.Context, h home) (*server, error) {
 	}
 	// Requests are logged at level info; nginx beside it logs none.
 	s.cmd = exec.Command(b.program, append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "warn"}, h.flags()...)...)
-	s.cmd.Env, s.cmd.Stderr = []string{"HOME=/nonexistent", "SLUICE_SIGSTORE_TUF=off"}, s.said
+	s.cmd.Env, s.cmd.Stderr = settings(), s.said
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -107,7 +107,7 @@ func TestChoose(t *testing.T) {
 	if diff := cmp.Diff([]string{"solve", "serve-memory"}, names(some)); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if all, err := choose(""); err != nil || len(all) != 12 {
+	if all, err := choose(""); err != nil || len(all) != 13 {
 		t.Errorf("all: %q, %v", names(all), err)
 	}
 	if none, err := choose("none"); err != nil || len(none) != 0 {
@@ -162,7 +162,7 @@ Kept connections.
 |---|---|---|---|---|---|---|
 | serves | 0.5 s | – | – | ≤ 1 | yes | 1 |
 
-Not measured yet: ` + "`upload-shards`, `upload-repodata`, `burst`, `full-index`, `serve-packages`, `solve`, `fleet`, `memory`, `import`, `attest`" + `.
+Not measured yet: ` + "`upload-shards`, `upload-repodata`, `burst`, `full-index`, `serve-packages`, `solve`, `fleet`, `memory`, `import`, `attest`, `verify`" + `.
 `
 	if diff := cmp.Diff(want, string(b)); diff != "" {
 		t.Errorf("RESULTS.md (-want +got):\n%s", diff)

@@ -23,7 +23,7 @@ func measureServePackages(ctx context.Context, b *bench) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := b.empty(ctx, data, "")
+	h, err := b.empty(ctx, home{data: data})
 	if err != nil {
 		return nil, err
 	}

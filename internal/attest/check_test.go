@@ -69,6 +69,35 @@ func publicGood(t testing.TB) *attest.Checker {
 	return attest.NewChecker(p)
 }
 
+// A bundle of Rekor v2, years after it was made: the timestamp says when, and the certificate has ended since.
+func TestBundleOfRekorV2(t *testing.T) {
+	t.Parallel()
+	const file = "tide-1.0-0.conda"
+	raw, err := os.ReadFile("testdata/" + file + ".rekor2.sigstore.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted, err := os.ReadFile("testdata/" + file + ".rekor2.root.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := attest.NewProfile("own", trusted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := attest.Subject{File: file, SHA256: sha256.Sum256(nil)}
+	v, err := attest.NewChecker(p).Check(raw, subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Log.Index != "1" || len(v.Times) != 1 || v.Signer.Environment != "release" {
+		t.Errorf("verdict %+v", v)
+	}
+	if _, err := publicGood(t).Check(raw, subject); fault.CodeOf(err) == "" {
+		t.Errorf("by the keys of another instance: %v", err)
+	}
+}
+
 func TestRealBundle(t *testing.T) {
 	t.Parallel()
 	raw, subject := realBundle(t)

@@ -1,4 +1,4 @@
-// Package attesttest is a sigstore of one's own for tests: a certificate authority that names CI jobs as Fulcio does, beside
+// Package attesttest is a sigstore of one's own for tests and measurements: a certificate authority that names CI jobs as Fulcio does, beside
 // sigstore-go's log and timestamp authority, without servers. It must not be part of the program.
 package attesttest
 
@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"math/big"
 	"net/url"
-	"testing"
 	"time"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
@@ -31,9 +30,15 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
+// Test is what is told of failures, and then goes no further in that goroutine. A testing.TB is one.
+type Test interface {
+	Helper()
+	Fatal(args ...any)
+}
+
 // Instance is a sigstore that lives for an hour. Use New.
 type Instance struct {
-	t    testing.TB
+	t    Test
 	rest *ca.VirtualSigstore
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -42,7 +47,7 @@ type Instance struct {
 }
 
 // New makes an instance with keys of its own.
-func New(t testing.TB) *Instance {
+func New(t Test) *Instance {
 	t.Helper()
 	rest, err := ca.NewVirtualSigstore()
 	check(t, err)
@@ -74,7 +79,7 @@ func (i *Instance) RootWith(other *Instance, member string) []byte {
 	check(i.t, json.Unmarshal(i.Root, &root))
 	check(i.t, json.Unmarshal(other.Root, &its))
 	if root[member] == nil {
-		i.t.Fatalf("a trusted root has no %s", member)
+		i.t.Fatal("a trusted root has no " + member)
 	}
 	root[member] = its[member]
 	b, err := json.Marshal(root)
@@ -82,7 +87,7 @@ func (i *Instance) RootWith(other *Instance, member string) []byte {
 	return b
 }
 
-func onlyLog(t testing.TB, c *ca.VirtualSigstore) *root.TransparencyLog {
+func onlyLog(t Test, c *ca.VirtualSigstore) *root.TransparencyLog {
 	t.Helper()
 	for _, log := range c.RekorLogs() {
 		return log
@@ -91,7 +96,7 @@ func onlyLog(t testing.TB, c *ca.VirtualSigstore) *root.TransparencyLog {
 	return nil
 }
 
-func publicKey(t testing.TB, k crypto.PublicKey) []byte {
+func publicKey(t Test, k crypto.PublicKey) []byte {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(k)
 	check(t, err)
@@ -177,7 +182,7 @@ func (i *Instance) promised(e *tlog.Entry) *protorekor.TransparencyLogEntry {
 }
 
 // template is a leaf as Fulcio makes it.
-func (s Signing) template(t testing.TB) *x509.Certificate {
+func (s Signing) template(t Test) *x509.Certificate {
 	t.Helper()
 	c := &x509.Certificate{
 		SerialNumber: big.NewInt(2), NotBefore: s.At.Add(-time.Minute), NotAfter: s.At.Add(9 * time.Minute), EmailAddresses: s.Emails,
@@ -212,7 +217,7 @@ func Statement(name string, sum [32]byte, target string) string {
 		`"predicateType":"https://schemas.conda.org/attestations-publish-1.schema.json","predicate":{"targetChannel":%s}}`, quoted(name), sum, quoted(target))
 }
 
-func check(t testing.TB, err error) {
+func check(t Test, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
