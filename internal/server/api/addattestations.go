@@ -7,7 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"sluice/internal/conda"
 	"sluice/internal/publish"
 	"sluice/internal/server/caller"
 )
@@ -56,13 +55,9 @@ func (s *service) addAttestations(ctx context.Context, in *addAttestationsInput)
 	if err != nil {
 		return nil, err
 	}
-	subdir, err := conda.ParseSubdir(in.Subdir)
+	subdir, filename, err := namesOf(in.Subdir, in.Filename)
 	if err != nil {
-		return nil, noFile(in.Subdir, in.Filename)
-	}
-	filename, err := conda.ParseFilename(in.Filename)
-	if err != nil {
-		return nil, noFile(in.Subdir, in.Filename)
+		return nil, err
 	}
 	out, err := s.Publish.AddAttestations(ctx, ch, right, subdir, filename, in.RawBody)
 	if err != nil {

@@ -15,7 +15,6 @@ import (
 	"sluice/internal/attest/policy"
 	"sluice/internal/catalog"
 	"sluice/internal/channel"
-	"sluice/internal/conda"
 	"sluice/internal/fault"
 )
 
@@ -120,19 +119,7 @@ func (s *service) attestationRoutes() {
 }
 
 func (s *service) getAttestation(ctx context.Context, in *attestationInput) (*attestationOutput, error) {
-	subdir, err := conda.ParseSubdir(in.Subdir)
-	if err != nil {
-		return nil, noFile(in.Subdir, in.Filename)
-	}
-	filename, err := conda.ParseFilename(in.Filename)
-	if err != nil {
-		return nil, noFile(in.Subdir, in.Filename)
-	}
-	ch, err := s.where(ctx, in.Channel, s.Access.MayRead)
-	if err != nil {
-		return nil, err
-	}
-	f, err := s.Catalog.Store.File(ctx, ch.ID, subdir, filename)
+	_, f, err := s.file(ctx, in.Channel, in.Subdir, in.Filename)
 	if err != nil {
 		return nil, err
 	}

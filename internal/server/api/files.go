@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"time"
 
@@ -91,19 +92,7 @@ type filesOutput struct {
 }
 
 func (s *service) getFile(ctx context.Context, in *fileInput) (*fileOutput, error) {
-	subdir, err := conda.ParseSubdir(in.Subdir)
-	if err != nil {
-		return nil, noFile(in.Subdir, in.Filename)
-	}
-	filename, err := conda.ParseFilename(in.Filename)
-	if err != nil {
-		return nil, noFile(in.Subdir, in.Filename)
-	}
-	ch, err := s.where(ctx, in.Channel, s.Access.MayRead)
-	if err != nil {
-		return nil, err
-	}
-	f, err := s.Catalog.Store.File(ctx, ch.ID, subdir, filename)
+	ch, f, err := s.file(ctx, in.Channel, in.Subdir, in.Filename)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +100,30 @@ func (s *service) getFile(ctx context.Context, in *fileInput) (*fileOutput, erro
 	body := s.fileOf(ch, f, inside)
 	body.About, body.Index = aboutOf(f.About), f.RawIndex
 	return &fileOutput{Body: body}, err
+}
+
+// file reads a file of a channel that the caller may read.
+func (s *service) file(ctx context.Context, name, in, filename string) (channel.Channel, catalog.File, error) {
+	subdir, file, err := namesOf(in, filename)
+	if err != nil {
+		return channel.Channel{}, catalog.File{}, err
+	}
+	ch, err := s.where(ctx, name, s.Access.MayRead)
+	if err != nil {
+		return channel.Channel{}, catalog.File{}, err
+	}
+	f, err := s.Catalog.Store.File(ctx, ch.ID, subdir, file)
+	return ch, f, err
+}
+
+// namesOf reads the path of a file below its channel.
+func namesOf(in, filename string) (conda.Subdir, conda.Filename, error) {
+	subdir, errSubdir := conda.ParseSubdir(in)
+	file, errFile := conda.ParseFilename(filename)
+	if errors.Join(errSubdir, errFile) != nil {
+		return conda.Subdir{}, conda.Filename{}, noFile(in, filename)
+	}
+	return subdir, file, nil
 }
 
 // noFile is the answer for a path that no file can have, in the words of one that is not there.
