@@ -98,17 +98,20 @@ func (f credentialFlags) roots() (*x509.CertPool, error) {
 // maxSmall bounds the files that are named on the command line, in bytes.
 const maxSmall = 4 << 20
 
-func readSmall(name string) ([]byte, error) {
+func readSmall(name string) ([]byte, error) { return readUpTo(name, maxSmall) }
+
+// readUpTo reads a file of at most so many bytes.
+func readUpTo(name string, most int64) ([]byte, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(io.LimitReader(file, maxSmall+1))
+	b, err := io.ReadAll(io.LimitReader(file, most+1))
 	if err := errors.Join(err, file.Close()); err != nil {
 		return nil, err
 	}
-	if len(b) > maxSmall {
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, maxSmall)
+	if int64(len(b)) > most {
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, most)
 	}
 	return b, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -24,11 +25,11 @@ import (
 type verifyCommand struct {
 	configFlags
 	sourceFlags
-	What    []string `arg:"" optional:"" name:"what" help:"Channel of this server to look at; with --from, names of packages; or a pixi.lock."`
+	What    []string `arg:"" optional:"" name:"what" help:"Channel of this server to look at; with --from, names of packages; or a file: a pixi.lock, an explicit list of conda, or with --from a list of package names, one a line. What ends in .lock or .txt or has a slash in it is a file."`
 	From    string   `placeholder:"URL" help:"Look at a channel elsewhere, of any server, as somebody who installs from it."`
-	Policy  string   `type:"existingfile" placeholder:"FILE" help:"With --from or a pixi.lock: TOML file that says who may have signed what."`
-	Print   bool     `name:"print-policy" help:"With --from or a pixi.lock: print a policy that what was found satisfies, to read and to keep."`
-	Legacy  bool     `help:"With --from or a pixi.lock: take FILE.v0.sigs where the index tells of no attestations."`
+	Policy  string   `type:"existingfile" placeholder:"FILE" help:"With --from or a file: TOML file that says who may have signed what."`
+	Print   bool     `name:"print-policy" help:"With --from or a file: print a policy that what was found satisfies, to read and to keep."`
+	Legacy  bool     `help:"With --from or a file: take FILE.v0.sigs where the index tells of no attestations."`
 	Quick   bool     `help:"Do not read packages: look at what the index says of them and at their attestations."`
 	Subdir  []string `placeholder:"SUBDIR" help:"Look at these subdirs alone."`
 	Package []string `placeholder:"NAME" help:"Look at packages of these names alone."`
@@ -42,14 +43,14 @@ var errNotVerified = errors.New("files are not as they should be")
 // Run looks at the files of a channel here or elsewhere, or of a lock file.
 func (c *verifyCommand) Run(ctx context.Context, s Streams) error {
 	switch {
-	case len(c.What) == 1 && strings.HasSuffix(c.What[0], ".lock"):
-		return c.lock(ctx, s)
+	case slices.ContainsFunc(c.What, isList):
+		return c.list(ctx, s)
 	case c.From != "":
-		return c.elsewhere(ctx, s)
+		return c.elsewhere(ctx, s, append(slices.Clone(c.What), c.Package...))
 	case c.Policy != "" || c.Legacy || c.Print:
 		return errors.New("--policy, --print-policy and --legacy are for channels elsewhere and lock files: the channels of this server have a policy of their own; name the other channel with --from URL")
 	case len(c.What) != 1:
-		return errors.New("name one channel of this server, or a channel elsewhere with --from URL and packages, or a pixi.lock")
+		return errors.New("name one channel of this server, or a channel elsewhere with --from URL and packages, or a lock file")
 	default:
 		return c.own(ctx, s)
 	}
@@ -149,7 +150,7 @@ func (c *verifyCommand) tell(s Streams, what string, look func(*verifying) error
 	if err != nil {
 		return err
 	}
-	v := &verifying{verifyCommand: c, streams: s, what: what, report: report, began: time.Now()}
+	v := &verifying{verifyCommand: c, streams: s, what: what, report: report, began: time.Now(), names: map[string]bool{}}
 	v.watch()
 	err = look(v)
 	v.pause()
@@ -169,6 +170,9 @@ type verifying struct {
 	sum     verify.Summary
 	// signed is who signed what.
 	signed verify.Found
+	// names are the packages of which files were looked at, missing those that were asked for and that the channel does not list.
+	names   map[string]bool
+	missing []string
 	// others is how many packages of a lock file lie in no channel.
 	others int
 	// elsewhere is how many files of a lock file were not chosen to be looked at.
@@ -220,6 +224,9 @@ func (v *verifying) found(r verify.Report) error {
 	v.files.Add(1)
 	v.bytes.Add(r.Bytes)
 	v.failed.Store(v.sum.Failed)
+	if f, err := conda.ParseFilename(r.File); err == nil {
+		v.names[f.Name()] = true
+	}
 	if v.report != nil {
 		if err := v.report.Encode(r); err != nil {
 			return fmt.Errorf("report: %w", err)
@@ -280,7 +287,10 @@ func (v *verifying) end() (err error) {
 	if err == nil && v.anybody && v.sum.OK > 0 {
 		_, err = fmt.Fprintln(w, "Anybody can sign: say with --policy FILE who should have signed what.")
 	}
-	if err == nil && v.sum.Failed > 0 {
+	if err == nil && len(v.missing) > 0 {
+		_, err = fmt.Fprintf(w, "%s: look at the spelling.\n", v.lacks(v.missing))
+	}
+	if err == nil && (v.sum.Failed > 0 || len(v.missing) > 0) {
 		return errNotVerified
 	}
 	return err

@@ -16,13 +16,12 @@ import (
 	"sluice/internal/verify"
 )
 
-// elsewhere looks at packages of a channel at an address.
-func (c *verifyCommand) elsewhere(ctx context.Context, s Streams) error {
+// elsewhere looks at the packages of these names, or at all, of a channel at an address.
+func (c *verifyCommand) elsewhere(ctx context.Context, s Streams, names []string) error {
 	selection, err := c.selection()
 	if err != nil {
 		return err
 	}
-	names := append(slices.Clone(c.What), c.Package...)
 	if len(names) == 0 && !c.All {
 		return errors.New("name packages, or look at all packages of the channel with --all")
 	}
@@ -48,7 +47,7 @@ func (c *verifyCommand) elsewhere(ctx context.Context, s Streams) error {
 				return err
 			}
 		}
-		return v.someOf(names)
+		return v.allOf(names)
 	})
 }
 
@@ -57,40 +56,70 @@ func (v *verifying) by(t verify.Terms) {
 	v.anybody, v.signed.Instances = len(t.Signers) == 0, t.Instances
 }
 
-// someOf refuses to call a look at nothing a success.
-func (v *verifying) someOf(names []string) error {
-	if v.sum.Files() > 0 {
+// allOf notes which packages were not there. It refuses to call a look at nothing a success.
+func (v *verifying) allOf(names []string) error {
+	for _, name := range names {
+		if !v.names[name] && !slices.Contains(v.missing, name) {
+			v.missing = append(v.missing, name)
+		}
+	}
+	switch {
+	case v.sum.Files() > 0:
 		return nil
-	}
-	if len(names) == 0 {
+	case len(names) == 0:
 		return fmt.Errorf("%s has no channel, or one without packages: name the address of a channel, without a subdir", v.what)
+	default:
+		return fmt.Errorf("%s: look at the spelling", v.lacks(names))
 	}
-	return fmt.Errorf("%s lists no package %s: look at the spelling", v.what, shown(strings.Join(names, ", ")))
 }
 
-// lock looks at the files that a lock file names.
-func (c *verifyCommand) lock(ctx context.Context, s Streams) error {
-	text, err := os.ReadFile(c.What[0])
+// lacks says that a channel has none of some packages.
+func (v *verifying) lacks(names []string) string {
+	return fmt.Sprintf("%s lists no package %s", v.what, shown(strings.Join(names, ", ")))
+}
+
+// isList reports whether an argument means a file. Neither channels nor packages have a slash in their names.
+func isList(what string) bool {
+	return strings.HasSuffix(what, ".lock") || strings.HasSuffix(what, ".txt") || strings.ContainsAny(what, "/"+string(filepath.Separator))
+}
+
+// list looks at what a file names.
+func (c *verifyCommand) list(ctx context.Context, s Streams) error {
+	name := c.What[0]
+	if len(c.What) > 1 {
+		return errors.New("name one file, and nothing beside it")
+	}
+	text, err := readUpTo(name, verify.MaxList)
 	if err != nil {
 		return err
 	}
-	files, others, err := verify.ReadLock(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.What[0], err)
+	list, err := verify.ReadList(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case len(list.Files) > 0:
+		return c.locked(ctx, s, list)
+	case len(list.Names) == 0:
+		return fmt.Errorf("%s names no file of a channel", name)
+	case c.From == "":
+		return fmt.Errorf("%s names packages, and no channel: say which one with --from URL", name)
+	default:
+		return c.elsewhere(ctx, s, append(list.Names, c.Package...))
 	}
-	if len(files) == 0 {
-		return fmt.Errorf("%s names no file of a channel", c.What[0])
-	}
+}
+
+// locked looks at the files that a lock file names.
+func (c *verifyCommand) locked(ctx context.Context, s Streams, list verify.List) error {
 	f, err := c.foreign()
 	if err != nil {
 		return err
 	}
-	claims, places, err := c.claims(files)
+	claims, places, err := c.claims(list.Files)
 	if err != nil {
 		return err
 	}
 	return c.tell(s, c.What[0], func(v *verifying) error {
-		v.others, v.elsewhere = others, len(files)-len(claims)
+		v.others, v.elsewhere = list.Others, len(list.Files)-len(claims)
 		v.by(f.Terms)
 		v.total.Store(int64(len(claims)))
 		for _, some := range places {

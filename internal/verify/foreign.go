@@ -131,11 +131,11 @@ func (f *Foreign) look(ctx context.Context, c Claim) (Report, error) {
 	case c.Bad != nil:
 		r.fail(string(check.Record), "its entry in the index cannot be read: "+c.Bad.Error())
 	}
-	record := conda.Record{SHA256: c.Locked, MD5: c.LockedMD5}
+	var record conda.Record
 	if c.Record != nil {
 		record = *c.Record
-		f.compareLock(c, record, &r)
 	}
+	c.complete(&record, &r)
 	if !f.Quick {
 		if err := f.bytes(ctx, c, &record, &r); err != nil {
 			return r, fmt.Errorf("%s/%s: %w", r.Subdir, r.File, err)
@@ -151,12 +151,19 @@ func (f *Foreign) look(ctx context.Context, c Claim) (Report, error) {
 	return r, nil
 }
 
-// compareLock holds the record against the lock file.
-func (f *Foreign) compareLock(c Claim, record conda.Record, r *Report) {
-	if c.Locked != [32]byte{} && record.SHA256 != [32]byte{} && c.Locked != record.SHA256 {
-		r.fail(string(check.Record), fmt.Sprintf("the index tells SHA-256 %x, and the lock file %x", record.SHA256, c.Locked))
-	} else if c.LockedMD5 != [16]byte{} && record.MD5 != [16]byte{} && c.LockedMD5 != record.MD5 {
-		r.fail(string(check.Record), fmt.Sprintf("the index tells MD5 %x, and the lock file %x", record.MD5, c.LockedMD5))
+// complete adds to the record of a file what the lock file says of it, which has to be what the record says where it says
+// something.
+func (c Claim) complete(record *conda.Record, r *Report) {
+	const differ = "the index tells %s %x, and the lock file %x"
+	if record.SHA256 == [32]byte{} {
+		record.SHA256 = c.Locked
+	} else if c.Locked != [32]byte{} && c.Locked != record.SHA256 {
+		r.fail(string(check.Record), fmt.Sprintf(differ, "SHA-256", record.SHA256, c.Locked))
+	}
+	if record.MD5 == [16]byte{} {
+		record.MD5 = c.LockedMD5
+	} else if c.LockedMD5 != [16]byte{} && c.LockedMD5 != record.MD5 {
+		r.fail(string(check.Record), fmt.Sprintf(differ, "MD5", record.MD5, c.LockedMD5))
 	}
 }
 
@@ -186,16 +193,16 @@ func (f *Foreign) bytes(ctx context.Context, c Claim, record *conda.Record, r *R
 	} else if err != nil {
 		return err
 	}
-	sum := [32]byte(sha.Sum(nil))
+	sum, old := [32]byte(sha.Sum(nil)), [16]byte(md.Sum(nil))
 	switch {
 	case record.SHA256 != [32]byte{} && sum != record.SHA256:
 		r.fail(string(check.BlobChanged), fmt.Sprintf("%d bytes with SHA-256 %x, should be SHA-256 %x", r.Bytes, sum, record.SHA256))
 		return nil
+	case record.MD5 != [16]byte{} && old != record.MD5:
+		r.fail(string(check.BlobChanged), fmt.Sprintf("%d bytes with MD5 %x, should be MD5 %x", r.Bytes, old, record.MD5))
+		return nil
 	case record.Size > 0 && r.Bytes != record.Size:
 		r.fail(string(check.BlobChanged), fmt.Sprintf("%d bytes, should be %d", r.Bytes, record.Size))
-	case record.SHA256 == [32]byte{} && record.MD5 != [16]byte{} && [16]byte(md.Sum(nil)) != record.MD5:
-		r.fail(string(check.BlobChanged), fmt.Sprintf("%d bytes with MD5 %x, should be MD5 %x", r.Bytes, md.Sum(nil), record.MD5))
-		return nil
 	}
 	record.SHA256 = sum
 	return f.opens(ctx, c, file, r)

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"crypto/sha256"
 	"fmt"
 	"net/http"
@@ -156,6 +157,13 @@ func TestForeignFolder(t *testing.T) {
 		"attestations are gone": {func(dir string) { w.check(t, os.Remove(sigs(dir))) }, `target_channel = "ignore"`, bad + "artifact.attestations"},
 		"attestations changed":  {func(dir string) { write(sigs(dir), []byte("[]")) }, `target_channel = "ignore"`, bad + "artifact.attestations"},
 		"attestations too long": {func(dir string) { write(sigs(dir), bytes.Repeat([]byte(" "), 2<<20)) }, `target_channel = "ignore"`, bad + "too_large"},
+		"the index tells another MD5": {func(dir string) {
+			w.check(t, os.Remove(filepath.Join(dir, "noarch", "repodata.json.zst")))
+			path := filepath.Join(dir, "noarch", "repodata.json")
+			text, err := os.ReadFile(path)
+			w.check(t, err)
+			write(path, bytes.ReplaceAll(text, fmt.Appendf(nil, "%x", md5.Sum(files[good].body)), fmt.Appendf(nil, "%x", [16]byte{1})))
+		}, `target_channel = "ignore"`, bad + "blob.changed"},
 		"another package, in the index as well": {func(dir string) {
 			other := files["tide-two"].body
 			write(at(dir), other)
@@ -164,6 +172,7 @@ func TestForeignFolder(t *testing.T) {
 			w.check(t, err)
 			before, after := sha256.Sum256(files[good].body), sha256.Sum256(other)
 			text = bytes.ReplaceAll(text, fmt.Appendf(nil, "%x", before), fmt.Appendf(nil, "%x", after))
+			text = bytes.ReplaceAll(text, fmt.Appendf(nil, "%x", md5.Sum(files[good].body)), fmt.Appendf(nil, "%x", md5.Sum(other)))
 			text = bytes.ReplaceAll(text, fmt.Appendf(nil, `"size":%d`, len(files[good].body)), fmt.Appendf(nil, `"size":%d`, len(other)))
 			write(filepath.Join(dir, "noarch", "repodata.json"), text)
 		}, `target_channel = "ignore"`, bad + "artifact.unreadable wrong_artifact"},
@@ -187,6 +196,38 @@ func TestForeignFolder(t *testing.T) {
 				t.Errorf("%v, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// A digest of a lock file that the index does not have is held against the bytes.
+func TestLockedBytes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, false)
+	f := w.published(t)["tide-plain"]
+	name, err := conda.ParseFilename(f.name)
+	w.check(t, err)
+	sum, old := sha256.Sum256(f.body), md5.Sum(f.body)
+	for _, tt := range []struct {
+		name      string
+		told      conda.Record
+		locked    [32]byte
+		lockedMD5 [16]byte
+		want      string
+	}{
+		{"as it is", conda.Record{}, sum, old, "tide-plain unattested"},
+		{"other SHA-256 than the bytes", conda.Record{MD5: old}, [32]byte{1}, [16]byte{}, "tide-plain failed blob.changed"},
+		{"other MD5 than the bytes", conda.Record{SHA256: sum}, [32]byte{}, [16]byte{1}, "tide-plain failed blob.changed"},
+		{"the index tells the same MD5 and no SHA-256", conda.Record{MD5: old}, sum, old, "tide-plain unattested"},
+		{"the index tells another MD5", conda.Record{SHA256: sum, MD5: old}, sum, [16]byte{1}, "tide-plain failed record.content"},
+	} {
+		claim := verify.Claim{Channel: web(t, w.URL+"/forge"), Subdir: conda.Noarch(), File: name, Listed: true, Record: &tt.told, Locked: tt.locked, LockedMD5: tt.lockedMD5}
+		check := &verify.Foreign{Attest: w.checker(t), Terms: verify.DefaultTerms()}
+		got, _ := look(t, func(ctx context.Context, hand func(verify.Report) error) error {
+			return check.Files(ctx, func(yield func(verify.Claim, error) bool) { yield(claim, nil) }, hand)
+		})
+		if !slices.Equal(got, []string{tt.want}) {
+			t.Errorf("%s: %v, want %s", tt.name, got, tt.want)
+		}
 	}
 }
 

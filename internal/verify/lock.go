@@ -1,7 +1,9 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -11,7 +13,7 @@ import (
 	"sluice/internal/conda"
 )
 
-// LockedFile is a package file that a lock file names.
+// LockedFile is a package file that a lock file names: a pixi.lock or an explicit list.
 type LockedFile struct {
 	// Channel is the address of its channel, without a slash at its end.
 	Channel string
@@ -28,9 +30,14 @@ const (
 	newestLock = 7
 )
 
-// ReadLock reads a pixi.lock. Each file is named once, in the order of the lock file. others is how many packages come from
-// elsewhere than from a channel: from PyPI, or from sources.
-func ReadLock(text []byte) (files []LockedFile, others int, err error) {
+// isLock reports whether a line begins with the version, which every pixi.lock has.
+func isLock(text []byte) bool {
+	const key = "version:"
+	return bytes.HasPrefix(text, []byte(key)) || bytes.Contains(text, []byte("\n"+key))
+}
+
+// readLock reads a pixi.lock.
+func readLock(text []byte) (out List, err error) {
 	var lock struct {
 		Version  int `yaml:"version"`
 		Packages []struct {
@@ -42,19 +49,19 @@ func ReadLock(text []byte) (files []LockedFile, others int, err error) {
 		} `yaml:"packages"`
 	}
 	if err := yaml.Unmarshal(text, &lock); err != nil {
-		return nil, 0, fmt.Errorf("not a lock file: %w", err)
+		return out, fmt.Errorf("not a lock file: %w", err)
 	}
 	if lock.Version < oldestLock || lock.Version > newestLock {
-		return nil, 0, fmt.Errorf("a lock file of version %d; those from %d to %d are read", lock.Version, oldestLock, newestLock)
+		return out, fmt.Errorf("a lock file of version %d; those from %d to %d are read", lock.Version, oldestLock, newestLock)
 	}
-	seen := map[string]bool{}
+	seen := map[string]LockedFile{}
 	for _, p := range lock.Packages {
 		address := p.Conda
 		if p.Kind == "conda" {
 			address = p.URL
 		}
-		if !strings.Contains(address, "://") {
-			others++
+		if !inChannel(address) {
+			out.Others++
 			continue
 		}
 		f, err := lockedFile(address)
@@ -64,26 +71,30 @@ func ReadLock(text []byte) (files []LockedFile, others int, err error) {
 		if err == nil {
 			err = hexInto(f.MD5[:], p.MD5, "md5")
 		}
-		if err != nil {
-			return nil, 0, err
+		if err == nil {
+			err = out.add(f, seen)
 		}
-		if !seen[address] {
-			seen[address] = true
-			files = append(files, f)
+		if err != nil {
+			return List{}, err
 		}
 	}
-	return files, others, nil
+	return out, nil
+}
+
+// inChannel reports whether an address can be that of a file in a channel that can be read.
+func inChannel(address string) bool {
+	return strings.HasPrefix(address, "https://") || strings.HasPrefix(address, "http://")
 }
 
 // lockedFile takes the address of a package apart. What could be a secret in it is not repeated.
 func lockedFile(address string) (f LockedFile, err error) {
 	u, err := url.Parse(address)
-	if err != nil || u.User != nil || u.RawQuery != "" {
-		return f, fmt.Errorf("the lock file names an address of a package that cannot be used: it must be of the form https://HOST/CHANNEL/SUBDIR/FILE")
+	if err != nil || u.User != nil || u.RawQuery != "" || strings.HasPrefix(u.Path, "/t/") {
+		return f, errors.New("an address of a package cannot be used: it must be of the form https://HOST/CHANNEL/SUBDIR/FILE, without a password or a token")
 	}
 	parts := strings.Split(u.Path, "/")
 	if len(parts) < 3 {
-		return f, fmt.Errorf("the lock file names %q, which is no file in a subdir of a channel", u.Redacted())
+		return f, fmt.Errorf("%q is no file in a subdir of a channel", address)
 	}
 	at := len(parts) - 2
 	if f.Subdir, err = conda.ParseSubdir(parts[at]); err != nil {
@@ -95,6 +106,10 @@ func lockedFile(address string) (f LockedFile, err error) {
 	u.Path, u.RawPath, u.Fragment = strings.Join(parts[:at], "/"), "", ""
 	f.Channel = u.String()
 	return f, nil
+}
+
+func (f LockedFile) address() string {
+	return f.Channel + "/" + f.Subdir.String() + "/" + f.File.String()
 }
 
 // hexInto reads a digest; an empty one leaves zero.

@@ -19,9 +19,10 @@ func TestReadLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, others, err := verify.ReadLock(newest)
-	if err != nil || others != 0 || len(files) != 3 {
-		t.Fatalf("%+v, %d, %v", files, others, err)
+	list, err := verify.ReadList(newest)
+	files := list.Files
+	if err != nil || list.Others != 0 || len(files) != 3 {
+		t.Fatalf("%+v, %v", list, err)
 	}
 	var got []string
 	for _, f := range files {
@@ -61,9 +62,9 @@ packages:
 		file   string
 		others int
 	}{v6: {"tide-1.0-0.conda", 2}, v4: {"tide-1.0-0.tar.bz2", 1}} {
-		files, others, err := verify.ReadLock([]byte(text))
-		if err != nil || len(files) != 1 || files[0].File.String() != want.file || others != want.others {
-			t.Errorf("%+v, %d, %v", files, others, err)
+		list, err := verify.ReadList([]byte(text))
+		if err != nil || len(list.Files) != 1 || list.Files[0].File.String() != want.file || list.Others != want.others {
+			t.Errorf("%+v, %v", list, err)
 		}
 	}
 	for _, tt := range []struct{ old, by, says string }{
@@ -72,9 +73,11 @@ packages:
 		{"9f2c", "9f2", "hexadecimal"},
 		{"tide-1.0-0.conda", "tide.conda", "tide.conda"},
 		{"https://conda", "https://ann:secret@conda", "cannot be used"},
+		{"https://conda.example.com", "https://conda.example.com/t/secret", "cannot be used"},
 		{"packages:", "packages: {", "not a lock file"},
+		{"packages:\n", "packages:\n- conda: https://conda.example.com/forge/noarch/tide-1.0-0.conda\n", "forge/noarch/tide-1.0-0.conda is there twice, with different digests"},
 	} {
-		if _, _, err := verify.ReadLock([]byte(strings.Replace(v6, tt.old, tt.by, 1))); err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "secret") {
+		if _, err := verify.ReadList([]byte(strings.Replace(v6, tt.old, tt.by, 1))); err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", tt.by, err)
 		}
 	}
