@@ -39,11 +39,10 @@ func (c *verifyCommand) elsewhere(ctx context.Context, s Streams, names []string
 			return err
 		}
 	}
-	means := func(name string) bool { return len(names) == 0 || slices.Contains(names, name) }
 	return c.tell(s, w.String(), func(v *verifying) error {
 		v.by(f.Terms)
 		for _, d := range subdirs {
-			if err := f.Files(ctx, verify.Listed(ctx, w, d, means), v.found); err != nil {
+			if err := f.Files(ctx, verify.Listed(ctx, w, d, names), v.found); err != nil {
 				return err
 			}
 		}

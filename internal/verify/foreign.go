@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"context"
 	"crypto/md5" //nolint:gosec // old channels have nothing else
 	"crypto/sha256"
@@ -12,6 +11,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 	"time"
 
 	"sluice/internal/attest"
@@ -60,14 +60,16 @@ func (f *Foreign) Files(ctx context.Context, claims iter.Seq2[Claim, error], han
 // connections is how many files are fetched at once.
 const connections = 8
 
-// Listed are the files that the index of a channel lists in a subdir, those with a name of names, or all; removed ones are
-// left out.
-func Listed(ctx context.Context, w *importing.Web, d conda.Subdir, means func(name string) bool) iter.Seq2[Claim, error] {
+// Listed are the files that the index of a channel lists in a subdir, those of the packages of some names, or all where none is
+// given; removed ones are left out.
+func Listed(ctx context.Context, w *importing.Web, d conda.Subdir, names []string) iter.Seq2[Claim, error] {
 	return func(yield func(Claim, error) bool) {
-		err := scan(ctx, w, d, func(c Claim) bool {
-			return c.Record == nil && c.Bad == nil || !means(c.File.Name()) || yield(c, nil)
+		more := true
+		err := scan(ctx, w, d, names, func(c Claim) bool {
+			more = c.Record == nil && c.Bad == nil || yield(c, nil)
+			return more
 		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if more && err != nil && !errors.Is(err, fs.ErrNotExist) {
 			yield(Claim{}, err)
 		}
 	}
@@ -75,12 +77,14 @@ func Listed(ctx context.Context, w *importing.Web, d conda.Subdir, means func(na
 
 // Locked completes claims of a lock file, all of one channel and subdir, by what the index says of them.
 func Locked(ctx context.Context, w *importing.Web, d conda.Subdir, claims []*Claim) error {
-	at := map[string]*Claim{}
+	at := map[conda.Filename]*Claim{}
+	var names []string
 	for _, c := range claims {
-		at[c.File.String()] = c
+		at[c.File] = c
+		names = append(names, c.File.Name())
 	}
-	err := scan(ctx, w, d, func(found Claim) bool {
-		if c := at[found.File.String()]; c != nil && (!c.Listed || found.Record != nil) {
+	err := scan(ctx, w, d, names, func(found Claim) bool {
+		if c := at[found.File]; c != nil && (!c.Listed || found.Record != nil) {
 			c.Listed, c.Record, c.Bad, c.Base = true, found.Record, found.Bad, found.Base
 		}
 		return true
@@ -91,8 +95,27 @@ func Locked(ctx context.Context, w *importing.Web, d conda.Subdir, claims []*Cla
 	return err
 }
 
-// scan reads the index of a subdir from its beginning, until do wants no more; fs.ErrNotExist when there is none.
-func scan(ctx context.Context, w *importing.Web, d conda.Subdir, do func(Claim) bool) error {
+// scan reads what the index of a subdir says of the packages of some names, or of all where none is given, until do wants no
+// more; fs.ErrNotExist when there is no index. Where the channel has shards, it reads no others than those of the names.
+func scan(ctx context.Context, w *importing.Web, d conda.Subdir, names []string, do func(Claim) bool) error {
+	if len(names) == 0 {
+		return scanAll(ctx, w, d, do)
+	}
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	s, err := openShards(ctx, w, d)
+	if errors.Is(err, fs.ErrNotExist) {
+		return scanAll(ctx, w, d, func(c Claim) bool {
+			_, named := slices.BinarySearch(names, c.File.Name())
+			return !named || do(c)
+		})
+	} else if err != nil {
+		return err
+	}
+	return s.scan(ctx, names, do)
+}
+
+// scanAll reads the whole index of a subdir.
+func scanAll(ctx context.Context, w *importing.Web, d conda.Subdir, do func(Claim) bool) error {
 	index, err := w.Index(ctx, importing.Place{Label: conda.MainLabel(), Subdir: d})
 	if err != nil {
 		return err
@@ -103,15 +126,27 @@ func scan(ctx context.Context, w *importing.Web, d conda.Subdir, do func(Claim) 
 		return err
 	}
 	defer done()
+	err = eachEntry(source, func(c Claim) bool {
+		c.Channel, c.Subdir, c.Base = w, d, source.Info().BaseURL
+		return do(c)
+	})
+	if err != nil {
+		return fmt.Errorf("the index of %s in %s: %w", d, w, err)
+	}
+	return ctx.Err()
+}
+
+// eachEntry calls do with every file that an index or a shard tells of, until it wants no more.
+func eachEntry(source *repodata.Source, do func(Claim) bool) error {
 	for e, err := range source.Entries() {
-		c := Claim{Channel: w, Subdir: d, File: e.File, Base: source.Info().BaseURL, Listed: true}
+		c := Claim{File: e.File, Listed: true}
 		if bad, ok := errors.AsType[*repodata.EntryError](err); ok {
 			if c.File, err = conda.ParseFilename(bad.Key); err != nil {
 				continue // clients do not see it either
 			}
 			c.Bad = bad.Unwrap()
 		} else if err != nil {
-			return fmt.Errorf("the index of %s in %s: %w", d, w, err)
+			return err
 		} else if e.Place != repodata.Removed {
 			c.Record = &e.Record
 		}
@@ -119,7 +154,7 @@ func scan(ctx context.Context, w *importing.Web, d conda.Subdir, do func(Claim) 
 			return nil
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
 // look looks at one file.
@@ -259,13 +294,8 @@ func (f *Foreign) sidecar(ctx context.Context, c Claim, sum [32]byte, r *Report)
 		}
 		name = c.File.String() + ".v0.sigs"
 	}
-	var body bytes.Buffer
-	err = c.Channel.File(ctx, c.place(), "", name, func(in io.Reader) error {
-		body.Reset()
-		_, err := io.Copy(&body, io.LimitReader(in, attest.MaxPart+1))
-		return err
-	})
-	switch got := sha256.Sum256(body.Bytes()); {
+	body, err := read(ctx, c.Channel, c.Subdir, "", name, attest.MaxPart)
+	switch got := sha256.Sum256(body); {
 	case errors.Is(err, fs.ErrNotExist) && told:
 		r.fail(string(check.Attested), fmt.Sprintf("the index tells of attestations with SHA-256 %x, and the channel does not have them", sum))
 		return nil, nil
@@ -273,11 +303,11 @@ func (f *Foreign) sidecar(ctx context.Context, c Claim, sum [32]byte, r *Report)
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case body.Len() <= attest.MaxPart && told && got != sum:
+	case len(body) <= attest.MaxPart && told && got != sum:
 		r.fail(string(check.Attested), fmt.Sprintf("the attestations have SHA-256 %x, should be %x", got, sum))
 		return nil, nil
 	}
-	bundles, err = attest.ReadBundles(body.Bytes(), attest.MaxSidecar)
+	bundles, err = attest.ReadBundles(body, attest.MaxSidecar)
 	if refusal, ok := errors.AsType[*fault.Error](err); ok {
 		r.fail(string(refusal.Code), refusal.Detail)
 		return nil, nil

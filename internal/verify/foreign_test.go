@@ -37,7 +37,7 @@ func web(t testing.TB, address string) *importing.Web {
 // listed looks at all files of noarch.
 func listed(f *verify.Foreign, w *importing.Web) func(context.Context, func(verify.Report) error) error {
 	return func(ctx context.Context, hand func(verify.Report) error) error {
-		return f.Files(ctx, verify.Listed(ctx, w, conda.Noarch(), func(string) bool { return true }), hand)
+		return f.Files(ctx, verify.Listed(ctx, w, conda.Noarch(), nil), hand)
 	}
 }
 
@@ -124,6 +124,17 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// export writes the channel into a folder.
+func (w *world) export(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	_, err := exporting.Run(t.Context(), exporting.Config{
+		Channel: w.forge, Store: w.DB, Index: index.New(w.DB, 1<<20), Blobs: w.blobs(t), Dir: dir, Progress: &exporting.Progress{},
+	})
+	w.check(t, err)
+	return dir
+}
+
 // A channel that was exported, and then changed by somebody.
 func TestForeignFolder(t *testing.T) {
 	t.Parallel()
@@ -178,12 +189,7 @@ func TestForeignFolder(t *testing.T) {
 		}, `target_channel = "ignore"`, bad + "artifact.unreadable wrong_artifact"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			own := w.own(t)
-			_, err := exporting.Run(t.Context(), exporting.Config{
-				Channel: w.forge, Store: w.DB, Index: index.New(w.DB, 1<<20), Blobs: w.blobs(t), Dir: dir, Progress: &exporting.Progress{},
-			})
-			w.check(t, err)
+			dir := w.export(t)
 			tt.change(dir)
 			server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 			defer server.Close()
@@ -191,7 +197,7 @@ func TestForeignFolder(t *testing.T) {
 			if strings.Contains(policy, "%q") {
 				policy = fmt.Sprintf(policy, w.URL+"/forge")
 			}
-			got, _ := look(t, listed(&verify.Foreign{Attest: own.Attest, Terms: terms(t, policy)}, web(t, server.URL)))
+			got, _ := look(t, listed(&verify.Foreign{Attest: w.checker(t), Terms: terms(t, policy)}, web(t, server.URL)))
 			if !slices.Contains(got, tt.want) || len(got) != 4 {
 				t.Errorf("%v, want %s", got, tt.want)
 			}

@@ -60,3 +60,14 @@ func inOrder[T, R any](ctx context.Context, workers int, items iter.Seq2[T, erro
 	}
 	return err
 }
+
+// eachOf are items of which none is missing.
+func eachOf[T any](items []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, item := range items {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 // Source reads the repodata.json of any channel, whoever wrote it (CEP 36, 48): front to back, in the memory of
 // one record and a few bytes a file name. Make one by NewSource.
 type Source struct {
+	what   string // it is, for errors
 	subdir conda.Subdir
 	in     *rationed
 	dec    *json.Decoder
@@ -58,7 +59,7 @@ const (
 func NewSource(r io.Reader, subdir conda.Subdir) *Source {
 	in := &rationed{r: r}
 	return &Source{
-		subdir: subdir, in: in, dec: json.NewDecoder(in), known: map[string]bool{},
+		what: "repodata.json", subdir: subdir, in: in, dec: json.NewDecoder(in), known: map[string]bool{},
 		seed: maphash.MakeSeed(), files: map[uint64]struct{}{},
 	}
 }
@@ -72,7 +73,7 @@ func NewSource(r io.Reader, subdir conda.Subdir) *Source {
 func (s *Source) Entries() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		if err := s.file(yield); err != nil && !errors.Is(err, errStopped) {
-			yield(Entry{}, fmt.Errorf("read repodata.json: %w", err))
+			yield(Entry{}, fmt.Errorf("read %s: %w", s.what, err))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"iter"
+	"math"
 	"strconv"
 )
 
@@ -14,6 +15,8 @@ type unpacker struct {
 	b   []byte
 	at  int
 	err error
+	// foreign says that json takes what others write: nil, booleans and floats, too.
+	foreign bool
 }
 
 // maxDepth bounds how deep maps and lists may lie in one another; those of records lie three deep.
@@ -51,7 +54,7 @@ func (u *unpacker) first() byte {
 	return nilByte
 }
 
-// nilByte is msgpack's nil, which no index file has.
+// nilByte is msgpack's nil, which no index file of ours has.
 const nilByte = 0xC0
 
 // uint reads a number of size bytes.
@@ -153,9 +156,32 @@ func (u *unpacker) json(b []byte, depth int) []byte {
 	case 0xC4 <= c && c <= 0xC6:
 		b = hex.AppendEncode(append(b, '"'), u.bin(c))
 		return append(b, '"')
+	case u.foreign && c >= nilByte && c <= 0xCB:
+		return u.foreignJSON(b, c)
 	default:
 		return u.number(b, c)
 	}
+}
+
+// foreignJSON reads what begins with c, and is in no index file of ours. A float that JSON has no digits for is as good as none.
+func (u *unpacker) foreignJSON(b []byte, c byte) []byte {
+	var f float64
+	switch c {
+	case nilByte:
+		return append(b, "null"...)
+	case 0xC2, 0xC3:
+		return strconv.AppendBool(b, c == 0xC3)
+	case 0xCA:
+		f = float64(math.Float32frombits(uint32(u.uint(4))))
+	case 0xCB:
+		f = math.Float64frombits(u.uint(8))
+	default:
+		u.fail(errType)
+	}
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return append(b, "null"...)
+	}
+	return strconv.AppendFloat(b, f, 'g', -1, 64)
 }
 
 func (u *unpacker) mapJSON(b []byte, n uint64, depth int) []byte {
