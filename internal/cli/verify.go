@@ -179,8 +179,10 @@ type verifying struct {
 	elsewhere int
 	// anybody says that no policy names who may sign.
 	anybody bool
-	// files and bytes are how many were looked at, total how many there are; 0: not known.
-	files, bytes, failed, total atomic.Int64
+	// files and bytes are how many were looked at, total and totalBytes how many there are; 0: not known.
+	files, bytes, failed, total, totalBytes atomic.Int64
+	// counting says that nothing is looked at yet.
+	counting atomic.Bool
 	// pause takes how far it is off the terminal, so that something else can be printed.
 	pause func()
 }
@@ -201,15 +203,22 @@ func (v *verifying) watch() {
 
 // line tells how far it is.
 func (v *verifying) line(took time.Duration) string {
-	files, total := v.files.Load(), v.total.Load()
+	if v.counting.Load() {
+		return "reading the index of " + v.what
+	}
+	files, total, bytes, totalBytes := v.files.Load(), v.total.Load(), v.bytes.Load(), v.totalBytes.Load()
 	line := "verifying " + v.what + ": " + count(files, "file")
 	share := 0.0
-	if total > 0 {
+	switch {
+	case totalBytes > 0: // the larger files take longer
+		share = float64(bytes) / float64(totalBytes)
+		line = fmt.Sprintf("%s %d of %d files, %s of %s", bar(share), files, total, sizeText(bytes), sizeText(totalBytes))
+	case total > 0:
 		share = float64(files) / float64(total)
 		line = fmt.Sprintf("%s %d of %d files", bar(share), files, total)
 	}
 	if took >= time.Second {
-		line += fmt.Sprintf(", %.0f files/s, %s/s", float64(files)/took.Seconds(), sizeText(int64(float64(v.bytes.Load())/took.Seconds())))
+		line += fmt.Sprintf(", %.0f files/s, %s/s", float64(files)/took.Seconds(), sizeText(int64(float64(bytes)/took.Seconds())))
 	}
 	if n := v.failed.Load(); n > 0 {
 		line += fmt.Sprintf(", %d failed", n)

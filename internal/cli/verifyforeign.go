@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"sluice/internal/attest"
+	"sluice/internal/conda"
 	"sluice/internal/importing"
 	"sluice/internal/verify"
 )
@@ -41,6 +42,9 @@ func (c *verifyCommand) elsewhere(ctx context.Context, s Streams, names []string
 	}
 	return c.tell(s, w.String(), func(v *verifying) error {
 		v.by(f.Terms)
+		if len(names) == 0 {
+			return v.whole(ctx, f, w, subdirs)
+		}
 		for _, d := range subdirs {
 			if err := f.Files(ctx, verify.Listed(ctx, w, d, names), v.found); err != nil {
 				return err
@@ -48,6 +52,43 @@ func (c *verifyCommand) elsewhere(ctx context.Context, s Streams, names []string
 		}
 		return v.allOf(names)
 	})
+}
+
+// whole looks at everything that a channel lists, and says before how much that is.
+func (v *verifying) whole(ctx context.Context, f *verify.Foreign, w *importing.Web, subdirs []conda.Subdir) error {
+	v.counting.Store(true)
+	all, err := verify.OpenWhole(ctx, w, subdirs)
+	if err != nil {
+		return err
+	}
+	defer all.Close()
+	v.counting.Store(false)
+	v.total.Store(all.Files)
+	if !v.Quick {
+		v.totalBytes.Store(all.Bytes)
+	}
+	if all.Files == 0 {
+		return fmt.Errorf("%s has no channel, or one without packages: name the address of a channel, without a subdir", v.what)
+	}
+	v.pause()
+	_, err = fmt.Fprintln(v.streams.Err, v.ahead(all))
+	v.watch()
+	if err != nil {
+		return err
+	}
+	return f.Files(ctx, all.Listed(ctx), v.found)
+}
+
+// ahead says how much there is to look at.
+func (v *verifying) ahead(all *verify.Whole) string {
+	line := fmt.Sprintf("%s: %s to look at", v.what, count(all.Files, "file"))
+	if !v.Quick {
+		line += ", " + sizeText(all.Bytes) + " to read"
+		if all.Unsized > 0 {
+			line += fmt.Sprintf(" and %s more of which the index does not tell the size", count(all.Unsized, "file"))
+		}
+	}
+	return line
 }
 
 // by notes by what terms files are judged.
@@ -62,14 +103,10 @@ func (v *verifying) allOf(names []string) error {
 			v.missing = append(v.missing, name)
 		}
 	}
-	switch {
-	case v.sum.Files() > 0:
-		return nil
-	case len(names) == 0:
-		return fmt.Errorf("%s has no channel, or one without packages: name the address of a channel, without a subdir", v.what)
-	default:
+	if v.sum.Files() == 0 {
 		return fmt.Errorf("%s: look at the spelling", v.lacks(names))
 	}
+	return nil
 }
 
 // lacks says that a channel has none of some packages.

@@ -60,20 +60,33 @@ func (f *Foreign) Files(ctx context.Context, claims iter.Seq2[Claim, error], han
 // connections is how many files are fetched at once.
 const connections = 8
 
-// Listed are the files that the index of a channel lists in a subdir, those of the packages of some names, or all where none is
-// given; removed ones are left out.
+// Listed are the files of the packages of some names that the index of a channel lists in a subdir. Removed ones are left out.
 func Listed(ctx context.Context, w *importing.Web, d conda.Subdir, names []string) iter.Seq2[Claim, error] {
+	return listed(func(do func(Claim) bool) error {
+		err := scan(ctx, w, d, names, do)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a channel need not have every subdir
+		}
+		return err
+	})
+}
+
+// listed are the files that a scan of an index finds, less removed ones. Its error comes last.
+func listed(scan func(do func(Claim) bool) error) iter.Seq2[Claim, error] {
 	return func(yield func(Claim, error) bool) {
 		more := true
-		err := scan(ctx, w, d, names, func(c Claim) bool {
-			more = c.Record == nil && c.Bad == nil || yield(c, nil)
+		err := scan(func(c Claim) bool {
+			more = !c.lists() || yield(c, nil)
 			return more
 		})
-		if more && err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if more && err != nil {
 			yield(Claim{}, err)
 		}
 	}
 }
+
+// lists reports whether the index lists the file, and does not only call it removed.
+func (c Claim) lists() bool { return c.Record != nil || c.Bad != nil }
 
 // Locked completes claims of a lock file, all of one channel and subdir, by what the index says of them.
 func Locked(ctx context.Context, w *importing.Web, d conda.Subdir, claims []*Claim) error {
@@ -95,45 +108,25 @@ func Locked(ctx context.Context, w *importing.Web, d conda.Subdir, claims []*Cla
 	return err
 }
 
-// scan reads what the index of a subdir says of the packages of some names, or of all where none is given, until do wants no
-// more; fs.ErrNotExist when there is no index. Where the channel has shards, it reads no others than those of the names.
+// scan reads what the index of a subdir says of the packages of some names, until do wants no more; fs.ErrNotExist when there is
+// no index. Where the channel has shards, it reads no others than those of the names.
 func scan(ctx context.Context, w *importing.Web, d conda.Subdir, names []string, do func(Claim) bool) error {
-	if len(names) == 0 {
-		return scanAll(ctx, w, d, do)
-	}
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	s, err := openShards(ctx, w, d)
-	if errors.Is(err, fs.ErrNotExist) {
-		return scanAll(ctx, w, d, func(c Claim) bool {
-			_, named := slices.BinarySearch(names, c.File.Name())
-			return !named || do(c)
-		})
-	} else if err != nil {
+	if err == nil {
+		return s.scan(ctx, names, do)
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return s.scan(ctx, names, do)
-}
-
-// scanAll reads the whole index of a subdir.
-func scanAll(ctx context.Context, w *importing.Web, d conda.Subdir, do func(Claim) bool) error {
-	index, err := w.Index(ctx, importing.Place{Label: conda.MainLabel(), Subdir: d})
+	x, err := openIndex(ctx, w, d)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = index.Close() }() // it was only read
-	source, done, err := index.Read(d)
-	if err != nil {
-		return err
-	}
-	defer done()
-	err = eachEntry(source, func(c Claim) bool {
-		c.Channel, c.Subdir, c.Base = w, d, source.Info().BaseURL
-		return do(c)
+	defer x.close()
+	return x.scan(ctx, func(c Claim) bool {
+		_, named := slices.BinarySearch(names, c.File.Name())
+		return !named || do(c)
 	})
-	if err != nil {
-		return fmt.Errorf("the index of %s in %s: %w", d, w, err)
-	}
-	return ctx.Err()
 }
 
 // eachEntry calls do with every file that an index or a shard tells of, until it wants no more.

@@ -37,7 +37,12 @@ func web(t testing.TB, address string) *importing.Web {
 // listed looks at all files of noarch.
 func listed(f *verify.Foreign, w *importing.Web) func(context.Context, func(verify.Report) error) error {
 	return func(ctx context.Context, hand func(verify.Report) error) error {
-		return f.Files(ctx, verify.Listed(ctx, w, conda.Noarch(), nil), hand)
+		all, err := verify.OpenWhole(ctx, w, []conda.Subdir{conda.Noarch()})
+		if err != nil {
+			return err
+		}
+		defer all.Close()
+		return f.Files(ctx, all.Listed(ctx), hand)
 	}
 }
 

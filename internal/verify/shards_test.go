@@ -102,10 +102,6 @@ func TestShards(t *testing.T) {
 		if kinds := s.index(); kinds != sharded || !claim.Listed || claim.Record == nil {
 			t.Errorf("%s: asked for %s; %+v", name, kinds, claim)
 		}
-		got, err = w.named(t, s)
-		if kinds := s.index(); err != nil || len(got) != 4 || kinds != "repodata.json.zst" {
-			t.Errorf("%s, all: %v %v, asked for %s", name, err, got, kinds)
-		}
 	}
 }
 
@@ -257,23 +253,4 @@ func httptestFolder(t *testing.T, dir string) string {
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	t.Cleanup(server.Close)
 	return server.URL
-}
-
-// Whoever is interrupted wants no more, not even to be told why.
-func TestListedInterrupted(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, false)
-	w.published(t)
-	for _, names := range [][]string{nil, {"tide-good", "tide-two"}} {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		for _, err := range verify.Listed(ctx, web(t, w.URL+"/forge"), conda.Noarch(), names) {
-			w.check(t, err)
-			cancel()
-			break
-		}
-		if ctx.Err() == nil {
-			t.Errorf("%v: nothing was listed", names)
-		}
-	}
 }

@@ -3,6 +3,7 @@ package repodata
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -47,9 +48,7 @@ func TestShardSource(t *testing.T) {
 	t.Parallel()
 	record := func(version string, more map[string]any) map[string]any {
 		r := map[string]any{"name": "x", "version": version, "build": "0", "build_number": 0, "depends": []any{"y >=1"}}
-		for k, v := range more {
-			r[k] = v
-		}
+		maps.Copy(r, more)
 		return r
 	}
 	sum := make([]byte, 32)
