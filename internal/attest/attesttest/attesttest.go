@@ -1,5 +1,5 @@
 // Package attesttest is a sigstore of one's own for tests and measurements: a certificate authority that names CI jobs as Fulcio does, beside
-// sigstore-go's log and timestamp authority, without servers. It must not be part of the program.
+// sigstore-go's log and timestamp authority, and the TUF repository that tells its keys. It must not be part of the program.
 package attesttest
 
 import (

@@ -1,7 +1,7 @@
 // Package instance keeps the trusted roots of the configured instances of sigstore current while a server runs: the
 // embedded one, what a TUF repository says, and files that are read again when they change. Each root that is used is
-// remembered in the database, where other servers find it. It must not know of uploads, channels or stored attestations,
-// nor how bundles are checked.
+// remembered: in the database, where other servers find it, or in a folder. It must not know of uploads, channels or
+// stored attestations, nor how bundles are checked.
 package instance
 
 import (
@@ -68,10 +68,12 @@ type Store interface {
 	SaveTold(ctx context.Context, address string, t Told, r *Root) (bool, error)
 }
 
-// Config is what Instances are made of. All fields are required.
+// Config is what Instances are made of. All fields but Fixed are required.
 type Config struct {
 	Sources []Source
-	Store   Store
+	// Fixed are instances beside them whose roots stay as they are, and are not remembered.
+	Fixed []*attest.Profile
+	Store Store
 	// Dir is a folder that is nobody else's: it is there while a repository is asked, and emptied before and after.
 	Dir string
 	Log *slog.Logger
@@ -109,7 +111,7 @@ func New(ctx context.Context, c Config) (*Instances, error) {
 	}
 	// What an upload has fetched is for all: it must not end with the request.
 	forAll := context.WithoutCancel(ctx)
-	k.Checker = attest.NewRenewing(func() { k.onDemand(forAll) }, profiles...)
+	k.Checker = attest.NewRenewing(func() { k.onDemand(forAll) }, append(profiles, c.Fixed...)...)
 	return k, nil
 }
 

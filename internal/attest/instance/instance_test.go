@@ -2,8 +2,6 @@ package instance_test
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -15,8 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/sigstore/sigstore/pkg/signature"
 
 	"sluice/internal/attest"
 	"sluice/internal/attest/attesttest"
@@ -77,6 +73,11 @@ func (w *world) tryStart(t *testing.T, sources ...instance.Source) (*instance.In
 	return instance.New(t.Context(), instance.Config{Sources: sources, Store: w.DB, Dir: w.dir, Log: log, Now: w.now})
 }
 
+// tells is the instance whose root a repository has.
+func tells(r *attesttest.Repository) instance.Source {
+	return instance.Source{Name: "ours", Repository: &instance.Repository{URL: r.URL, Root: r.First}}
+}
+
 // has says which root the only instance has, and how that came.
 func has(t *testing.T, name string, k *instance.Instances, root []byte, failed bool) instance.Health {
 	t.Helper()
@@ -132,29 +133,29 @@ func TestRepository(t *testing.T) {
 		one, two := attesttest.New(t), attesttest.New(t)
 		three := two.RootWith(one, "tlogs")
 		bundle, subject := sign(two)
-		repo := newRepository(t)
-		k := w.start(t, repo.source())
+		repo := attesttest.NewRepository(t)
+		k := w.start(t, tells(repo))
 		has(t, "nobody was asked", k, nil, false)
 
 		k.Refresh(t.Context())
 		has(t, "it has no trusted root", k, nil, true)
-		repo.publish(one.Root)
+		repo.Publish(one.Root)
 		k.Refresh(t.Context())
 		has(t, "it is not asked again at once", k, nil, true)
 		w.aDay()
 		k.Refresh(t.Context())
-		if h := has(t, "its first", k, one.Root, false); h.Source != instance.FromTUF || h.Stale || h.ValidUntil.Before(time.Now().Add(valid-time.Hour)) || w.now().Sub(h.CheckedAt) > time.Hour {
+		if h := has(t, "its first", k, one.Root, false); h.Source != instance.FromTUF || h.Stale || h.ValidUntil.Before(time.Now().Add(attesttest.Valid-time.Hour)) || w.now().Sub(h.CheckedAt) > time.Hour {
 			t.Errorf("%+v", h)
 		}
 		if !changed(k) || checked(t, k, bundle, subject) != fault.LogUnknown {
 			t.Error("the first is not in use")
 		}
-		old := repo.state()
+		old := repo.State()
 
-		asked := repo.requests()
-		repo.publish(two.Root)
+		asked := repo.Requests()
+		repo.Publish(two.Root)
 		k.Refresh(t.Context())
-		if has(t, "within a day", k, one.Root, false); repo.requests() != asked {
+		if has(t, "within a day", k, one.Root, false); repo.Requests() != asked {
 			t.Error("it was asked")
 		}
 		w.aDay()
@@ -165,36 +166,27 @@ func TestRepository(t *testing.T) {
 		if _, err := os.Stat(w.dir); !os.IsNotExist(err) {
 			t.Errorf("something is left in the folder: %v", err)
 		}
-		second := repo.state()
+		second := repo.State()
 
 		// Away, old and forged, before and after a restart: what was had stays.
-		forged := func() {
-			_, private, err := ed25519.GenerateKey(rand.Reader)
-			repo.check(err)
-			key, err := signature.LoadED25519Signer(private)
-			repo.check(err)
-			repo.version++
-			repo.stamp(time.Now().Add(valid), key)
-			repo.version--
-		}
 		for _, tt := range []struct {
 			name string
 			do   func()
 		}{
-			{"away", func() { repo.leave(true) }},
-			{"old", func() { repo.restore(old) }},
-			{"forged", forged},
-			{"expired", func() { repo.version++; repo.stamp(time.Now().Add(-time.Hour), repo.keys["timestamp"]); repo.version-- }},
+			{"away", func() { repo.Leave(true) }},
+			{"old", func() { repo.Restore(old) }},
+			{"forged", repo.Forge},
+			{"expired", repo.Expire},
 			{"corrupted", func() {
-				repo.publish(three)
-				repo.put(fmt.Sprintf("targets/%x.trusted_root.json", sha256.Sum256(three)), bytes.Replace(three, []byte("2"), []byte("3"), 1))
+				repo.Publish(three)
+				repo.Put(fmt.Sprintf("targets/%x.trusted_root.json", sha256.Sum256(three)), bytes.Replace(three, []byte("2"), []byte("3"), 1))
 			}},
 		} {
 			tt.do()
 			w.aDay()
 			k.Refresh(t.Context())
 			has(t, tt.name, k, two.Root, true)
-			again := w.start(t, repo.source())
+			again := w.start(t, tells(repo))
 			has(t, tt.name+", a restart", again, two.Root, false)
 			if checked(t, again, bundle, subject) != "" {
 				t.Errorf("%s: a server that starts again refuses", tt.name)
@@ -203,8 +195,8 @@ func TestRepository(t *testing.T) {
 			if h := has(t, tt.name+", asked after a restart", again, two.Root, true); h.Stale != h.ValidUntil.Before(w.now()) {
 				t.Errorf("%s: %+v", tt.name, h)
 			}
-			repo.leave(false)
-			repo.restore(second)
+			repo.Leave(false)
+			repo.Restore(second)
 		}
 		if changed(k) {
 			t.Error("a root was replaced")
@@ -215,16 +207,16 @@ func TestRepository(t *testing.T) {
 		has(t, "its second version again", k, two.Root, true)
 
 		// With new keys that the old ones vouch for it is believed again. Other servers find what one has found.
-		repo.rotate()
-		repo.publish(three)
-		other := w.start(t, repo.source())
+		repo.Rotate()
+		repo.Publish(three)
+		other := w.start(t, tells(repo))
 		other.Refresh(t.Context())
 		has(t, "with new keys", other, three, false)
-		asked = repo.requests()
-		repo.leave(true)
+		asked = repo.Requests()
+		repo.Leave(true)
 		k.Refresh(t.Context()) // not due
-		if has(t, "what another server found", k, three, true); repo.requests() != asked || !changed(k) {
-			t.Errorf("%d requests, before %d", repo.requests(), asked)
+		if has(t, "what another server found", k, three, true); repo.Requests() != asked || !changed(k) {
+			t.Errorf("%d requests, before %d", repo.Requests(), asked)
 		}
 		roots, err := w.TrustedRoots(t.Context())
 		if err != nil || len(roots) != 3 || roots[0].Number != 3 || !roots[0].ReplacedAt.IsZero() || !roots[1].ReplacedAt.Equal(roots[0].UsedAt) || roots[2].SHA256 != sha256.Sum256(one.Root) {
@@ -242,15 +234,15 @@ func TestRepository(t *testing.T) {
 func TestRepositoryLog(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
-		repo := newRepository(t)
-		repo.publish(attesttest.New(t).Root)
-		repo.leave(true)
-		k := w.start(t, repo.source())
+		repo := attesttest.NewRepository(t)
+		repo.Publish(attesttest.New(t).Root)
+		repo.Leave(true)
+		k := w.start(t, tells(repo))
 		for range 3 {
 			k.Refresh(t.Context())
 			w.aDay()
 		}
-		repo.leave(false)
+		repo.Leave(false)
 		k.Refresh(t.Context())
 		if said := w.log.String(); strings.Count(said, "trusted root not refreshed") != 1 || strings.Count(said, "level=WARN") != 1 || strings.Count(said, "refreshed again") != 1 {
 			t.Error(said)
@@ -280,9 +272,9 @@ func TestRepositorySwitchedOff(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		i := attesttest.New(t)
 		old, told, next := since(t, i.Root, "2037-01-01T00:00:00Z"), since(t, i.Root, "2038-01-01T00:00:00Z"), since(t, i.Root, "2039-01-01T00:00:00Z")
-		repo := newRepository(t)
-		repo.publish(told)
-		asking := repo.source()
+		repo := attesttest.NewRepository(t)
+		repo.Publish(told)
+		asking := tells(repo)
 		asking.Start = old
 		k := w.start(t, asking)
 		if h := has(t, "at first", k, old, false); h.Source != instance.FromProgram {
@@ -394,24 +386,24 @@ func TestUnknownLog(t *testing.T) {
 		one, two, stranger := attesttest.New(t), attesttest.New(t), attesttest.New(t)
 		bundle, subject := sign(two)
 		foreign, _ := sign(stranger)
-		repo := newRepository(t)
-		repo.leave(true)
-		k := w.start(t, repo.source())
+		repo := attesttest.NewRepository(t)
+		repo.Leave(true)
+		k := w.start(t, tells(repo))
 		if code := checked(t, k, bundle, subject); code != fault.NoTrustRoot {
 			t.Errorf("without keys: %q", code)
 		}
-		repo.leave(false)
-		repo.publish(one.Root)
+		repo.Leave(false)
+		repo.Publish(one.Root)
 		w.later.Add(int64(time.Minute))
 		// Its keys come with the first who needs them.
 		if code := checked(t, k, bundle, subject); code != fault.LogUnknown {
 			t.Errorf("with other keys: %q", code)
 		}
 		has(t, "on demand", k, one.Root, false)
-		repo.publish(two.Root)
-		asked := repo.requests()
-		if code := checked(t, k, bundle, subject); code != fault.LogUnknown || repo.requests() != asked {
-			t.Errorf("within the minute: %q, %d requests, before %d", code, repo.requests(), asked)
+		repo.Publish(two.Root)
+		asked := repo.Requests()
+		if code := checked(t, k, bundle, subject); code != fault.LogUnknown || repo.Requests() != asked {
+			t.Errorf("within the minute: %q, %d requests, before %d", code, repo.Requests(), asked)
 		}
 		w.later.Add(int64(time.Minute))
 		var all sync.WaitGroup
@@ -424,17 +416,17 @@ func TestUnknownLog(t *testing.T) {
 		}
 		all.Wait()
 		// Root, timestamp, snapshot, targets and the target.
-		if n := repo.requests() - asked; n != 5 {
+		if n := repo.Requests() - asked; n != 5 {
 			t.Errorf("%d requests for one refresh", n)
 		}
-		asked = repo.requests()
+		asked = repo.Requests()
 		for range 2 {
 			w.later.Add(int64(time.Minute))
 			if code := checked(t, k, foreign, subject); code != fault.LogUnknown {
 				t.Errorf("of a stranger: %q", code)
 			}
 		}
-		if n := repo.requests() - asked; n == 0 {
+		if n := repo.Requests() - asked; n == 0 {
 			t.Error("nobody was asked for the stranger")
 		}
 		if code := checked(t, k, bundle, attest.Subject{File: file}); code != fault.WrongArtifact {
@@ -449,10 +441,10 @@ func TestManyServers(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		const servers = 6
-		repo := newRepository(t)
+		repo := attesttest.NewRepository(t)
 		start, told := attesttest.New(t).Root, attesttest.New(t).Root
-		repo.publish(told)
-		source := repo.source()
+		repo.Publish(told)
+		source := tells(repo)
 		source.Start = start
 		all := make([]*instance.Instances, servers)
 		together := func(do func(n int)) {
@@ -473,7 +465,7 @@ func TestManyServers(t *testing.T) {
 			return
 		}
 		together(func(n int) { all[n].Refresh(t.Context()) })
-		repo.publish(start) // it comes back
+		repo.Publish(start) // it comes back
 		w.aDay()
 		together(func(n int) { all[n].Refresh(t.Context()) })
 		for n := range servers {
