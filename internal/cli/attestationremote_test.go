@@ -42,6 +42,7 @@ func newAttestedFile(t *testing.T) attestedFile {
 	ann := f.User(t, "ann", false)
 	ch := f.Channel(t, ann, "forge", channel.Public)
 	f.Publisher(t, ch, trust.PublisherSpec{})
+	t.Setenv("SLUICE_SIGSTORE_TUF", "off") // tests ask nobody outside
 	t.Setenv("SLUICE_SERVER", f.URL)
 	t.Setenv("SLUICE_TOKEN", f.Token(t, ann, nil, account.Upload))
 

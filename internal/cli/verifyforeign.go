@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"sluice/internal/attest"
 	"sluice/internal/conda"
 	"sluice/internal/importing"
 	"sluice/internal/verify"
@@ -26,22 +25,17 @@ func (c *verifyCommand) elsewhere(ctx context.Context, s Streams, names []string
 	if len(names) == 0 && !c.All {
 		return errors.New("name packages, or look at all packages of the channel with --all")
 	}
-	f, err := c.foreign()
-	if err != nil {
-		return err
-	}
 	w, err := c.web(c.From)
 	if err != nil {
 		return err
 	}
-	subdirs := selection.Subdirs
-	if len(subdirs) == 0 {
-		if subdirs, err = w.Subdirs(ctx); err != nil {
-			return err
+	return c.afar(ctx, s, w.String(), func(v *verifying, f *verify.Foreign) error {
+		subdirs := selection.Subdirs
+		if len(subdirs) == 0 {
+			if subdirs, err = w.Subdirs(ctx); err != nil {
+				return err
+			}
 		}
-	}
-	return c.tell(s, w.String(), func(v *verifying) error {
-		v.by(f.Terms)
 		if len(names) == 0 {
 			return v.whole(ctx, f, w, subdirs)
 		}
@@ -89,11 +83,6 @@ func (v *verifying) ahead(all *verify.Whole) string {
 		}
 	}
 	return line
-}
-
-// by notes by what terms files are judged.
-func (v *verifying) by(t verify.Terms) {
-	v.anybody, v.signed.Instances = len(t.Signers) == 0, t.Instances
 }
 
 // allOf notes which packages were not there. It refuses to call a look at nothing a success.
@@ -146,17 +135,12 @@ func (c *verifyCommand) list(ctx context.Context, s Streams) error {
 
 // locked looks at the files that a lock file names.
 func (c *verifyCommand) locked(ctx context.Context, s Streams, list verify.List) error {
-	f, err := c.foreign()
-	if err != nil {
-		return err
-	}
 	claims, places, err := c.claims(list.Files)
 	if err != nil {
 		return err
 	}
-	return c.tell(s, c.What[0], func(v *verifying) error {
+	return c.afar(ctx, s, c.What[0], func(v *verifying, f *verify.Foreign) error {
 		v.others, v.elsewhere = list.Others, len(list.Files)-len(claims)
-		v.by(f.Terms)
 		v.total.Store(int64(len(claims)))
 		for _, some := range places {
 			if err := verify.Locked(ctx, some[0].Channel, some[0].Subdir, some); err != nil {
@@ -212,48 +196,39 @@ func claimed(all []*verify.Claim) iter.Seq2[verify.Claim, error] {
 	}
 }
 
-// foreign makes what looks at channels elsewhere.
-func (c *verifyCommand) foreign() (*verify.Foreign, error) {
+// afar has look use what looks at channels elsewhere, and tells what is found.
+func (c *verifyCommand) afar(ctx context.Context, s Streams, what string, look func(*verifying, *verify.Foreign) error) (err error) {
 	if c.Print && c.Report == "-" {
-		return nil, errors.New("--print-policy prints a policy on standard output: write the report to a file")
+		return errors.New("--print-policy prints a policy on standard output: write the report to a file")
 	}
-	terms, dir := verify.DefaultTerms(), "."
-	if c.Policy != "" {
-		text, err := os.ReadFile(c.Policy)
-		if err != nil {
-			return nil, err
-		}
-		if terms, err = verify.ReadTerms(text); err != nil {
-			return nil, fmt.Errorf("%s: %s", c.Policy, sentence(err))
-		}
-		dir = filepath.Dir(c.Policy)
+	terms, dir, err := c.terms()
+	if err != nil {
+		return err
 	}
-	checker, err := namedRoots(terms.Instances, dir)
-	return &verify.Foreign{Attest: checker, Terms: terms, Quick: c.Quick, Legacy: c.Legacy}, err
+	checker, done, err := c.checker(ctx, s, terms.Instances, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	return c.tell(s, what, func(v *verifying) error {
+		v.anybody, v.signed.Instances = len(terms.Signers) == 0, terms.Instances
+		return look(v, &verify.Foreign{Attest: checker, Terms: terms, Quick: c.Quick, Legacy: c.Legacy})
+	})
 }
 
-// namedRoots checks by the instances of a policy: the public one as this program knows it, and files of trusted roots, whose
-// paths begin at a folder.
-func namedRoots(instances []string, dir string) (*attest.Checker, error) {
-	var profiles []*attest.Profile
-	for _, name := range instances {
-		p, err := attest.PublicGoodProfile()
-		if name != "public" {
-			path := name
-			if !filepath.IsAbs(path) {
-				path = filepath.Join(dir, path)
-			}
-			var root []byte
-			if root, err = os.ReadFile(path); err == nil {
-				p, err = attest.NewProfile(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), root)
-			}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("instances: %w", err)
-		}
-		profiles = append(profiles, p)
+// terms reads the policy, and returns the folder in which its paths begin.
+func (c *verifyCommand) terms() (out verify.Terms, dir string, err error) {
+	if c.Policy == "" {
+		return verify.DefaultTerms(), ".", nil
 	}
-	return attest.NewChecker(profiles...), nil
+	text, err := os.ReadFile(c.Policy)
+	if err != nil {
+		return out, "", err
+	}
+	if out, err = verify.ReadTerms(text); err != nil {
+		return out, "", fmt.Errorf("%s: %s", c.Policy, sentence(err))
+	}
+	return out, filepath.Dir(c.Policy), nil
 }
 
 // web opens a channel at an address. Its secret is that of --token-env or --header-env; else SLUICE_TOKEN, where the channel is
