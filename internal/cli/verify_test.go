@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,5 +50,16 @@ func TestVerifyAttested(t *testing.T) {
 		if code, printed := run(t, tt.args...); code != tt.code || !strings.Contains(printed, tt.says) {
 			t.Errorf("%q ends with %d: %s", tt.args, code, printed)
 		}
+	}
+}
+
+// A file that is named by mistake is not read to its end.
+func TestVerifyLargeList(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "image.txt")
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 32<<20+1)); err != nil {
+		t.Fatal(err)
+	}
+	if code, printed := run(t, "verify", path); code != 1 || !strings.Contains(printed, "image.txt is larger than 33554432 bytes") {
+		t.Errorf("%d, %s", code, printed)
 	}
 }

@@ -29,10 +29,17 @@ const (
 	shardExt       = ".msgpack.zst"
 )
 
-// openShards fetches the list of shards; fs.ErrNotExist where the channel has none.
+// openShards fetches the list of shards; fs.ErrNotExist where the channel has none. Stores that tell nobody what they have refuse
+// a file that is not there (403), so any refusal is none: what the source has against it, the whole index tells as well.
 func openShards(ctx context.Context, w *importing.Web, d conda.Subdir) (shards, error) {
 	s := shards{channel: w, subdir: d}
-	file, err := fetch(ctx, w, d, "", shardIndexFile, repodata.MaxShardIndex)
+	file, err := read(ctx, w, d, "", shardIndexFile, repodata.MaxShardIndex)
+	if _, passing := errors.AsType[*importing.TransientError](err); err != nil && !passing && ctx.Err() == nil {
+		return s, errors.Join(fs.ErrNotExist, err)
+	}
+	if err == nil {
+		err = within(file, repodata.MaxShardIndex)
+	}
 	if err == nil {
 		s.Shards, err = repodata.SourceShards(file)
 	}
@@ -75,10 +82,13 @@ func (s shards) claims(ctx context.Context, name string) (out []Claim, err error
 			err = fmt.Errorf("the shard of %s in the index of %s in %s: %w", name, s.subdir, s.channel, err)
 		}
 	}()
-	file, err := fetch(ctx, s.channel, s.subdir, s.ShardsBaseURL, hex.EncodeToString(sum[:])+shardExt, repodata.MaxShard)
+	file, err := read(ctx, s.channel, s.subdir, s.ShardsBaseURL, hex.EncodeToString(sum[:])+shardExt, repodata.MaxShard)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("the index names it, and the channel does not have it") // which is another thing than no index
 	} else if err != nil {
+		return nil, err
+	}
+	if err := within(file, repodata.MaxShard); err != nil {
 		return nil, err
 	}
 	if got := sha256.Sum256(file); got != sum {
@@ -98,17 +108,16 @@ func (s shards) claims(ctx context.Context, name string) (out []Claim, err error
 	return out, err
 }
 
-// fetch reads a file of an index whole, of at most so many bytes. base is what the index says that the file lies below; "" for
-// beside the index.
-func fetch(ctx context.Context, w *importing.Web, d conda.Subdir, base, name string, most int64) ([]byte, error) {
-	file, err := read(ctx, w, d, base, name, most)
-	if err == nil && int64(len(file)) > most {
-		err = fmt.Errorf("it has more than %d bytes, and no client takes so many", most)
+// within refuses a file of an index that has more than so many bytes.
+func within(file []byte, most int) error {
+	if len(file) > most {
+		return fmt.Errorf("it has more than %d bytes, and no client takes so many", most)
 	}
-	return file, err
+	return nil
 }
 
-// read reads a file of a subdir, and of one that is longer than so many bytes no more than one byte more.
+// read reads a file of a subdir, and of one that is longer than so many bytes no more than one byte more. base is what the index
+// says that the file lies below; "" for beside the index.
 func read(ctx context.Context, w *importing.Web, d conda.Subdir, base, name string, most int64) ([]byte, error) {
 	var body bytes.Buffer
 	err := w.File(ctx, importing.Place{Label: conda.MainLabel(), Subdir: d}, base, name, func(in io.Reader) error {

@@ -179,6 +179,25 @@ func TestShardsElse(t *testing.T) {
 	}
 }
 
+// A store that refuses what it does not have is one without shards.
+func TestShardsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, false)
+	w.published(t)
+	files := http.FileServer(http.Dir(w.export(t)))
+	s := watched(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "shards") {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		files.ServeHTTP(w, r)
+	}))
+	got, err := w.named(t, s, "tide-good")
+	if kinds := s.index(); err != nil || !slices.Equal(got, []string{"tide-good ok"}) || kinds != "repodata.json.zst repodata_shards.msgpack.zst" {
+		t.Errorf("%v, %v; asked for %s", got, err, kinds)
+	}
+}
+
 // str is a str of msgpack.
 func str(s string) string { return "\xd9" + string([]byte{byte(len(s))}) + s }
 
