@@ -17,13 +17,23 @@ type Revision struct {
 	PublisherOnly *bool
 	Replaceable   *bool
 	RefuseV3      *bool
-	// Attestations is all that is demanded of them: what is not said is not demanded.
+	// Attestations is all that is demanded of them: what is not said is not demanded. Expect is the state of what was demanded
+	// when somebody thought of that (policy.Policy.State); "": whatever it was.
 	Attestations *policy.Policy
+	Expect       string
+}
+
+// Fits refuses, with fault.Conflict, a revision that expects a channel to demand something else.
+func (r Revision) Fits(c Channel) error {
+	if r.Expect == "" || r.Expect == c.Attestations.State() {
+		return nil
+	}
+	return fault.New(fault.Conflict, "Somebody else has changed what channel %s demands of attestations since you looked, and nothing was saved: look at it again, and change what it is now.", c.Name)
 }
 
 // Change revises a channel that was read as c, and returns what it became. Nothing is written where nothing
 // changes. Errors: fault.InvalidField for a description that is too long and for a policy that says something impossible, fault.Conflict when somebody else changed
-// the channel since it was read, fault.NotFound when it is gone.
+// the channel since it was read, or what is demanded is not as expected, fault.NotFound when it is gone.
 func (s *Channels) Change(ctx context.Context, by audit.Actor, c Channel, r Revision) (Channel, error) {
 	after := c
 	var what []string
@@ -53,6 +63,9 @@ func (s *Channels) Change(ctx context.Context, by audit.Actor, c Channel, r Revi
 		what = append(what, either(after.RefuseV3, "it refuses packages that need repodata of revision 3", "it takes packages that need repodata of revision 3"))
 	}
 	if r.Attestations != nil {
+		if err := r.Fits(c); err != nil {
+			return c, err
+		}
 		if err := r.Attestations.Check(); err != nil {
 			return c, err
 		}

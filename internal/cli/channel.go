@@ -32,18 +32,22 @@ func (n *channelName) UnmarshalText(b []byte) error {
 
 // remoteChannel is what is read of a channel in the API's answers.
 type remoteChannel struct {
-	Name          string        `json:"name"`
-	URL           string        `json:"url"`
-	Visibility    string        `json:"visibility"`
-	Description   string        `json:"description"`
-	PublisherOnly bool          `json:"publisher_only"`
-	Replaceable   bool          `json:"replaceable"`
-	RefuseV3      bool          `json:"refuse_v3"`
-	Attestations  policy.Policy `json:"attestations"`
-	CreatedAt     time.Time     `json:"created_at"`
-	CreatedBy     string        `json:"created_by"`
-	Role          string        `json:"role"`
-	Totals        struct {
+	Name          string `json:"name"`
+	URL           string `json:"url"`
+	Visibility    string `json:"visibility"`
+	Description   string `json:"description"`
+	PublisherOnly bool   `json:"publisher_only"`
+	Replaceable   bool   `json:"replaceable"`
+	RefuseV3      bool   `json:"refuse_v3"`
+	Attestations  struct {
+		policy.Policy
+		// State names the policy as it was read.
+		State string `json:"state"`
+	} `json:"attestations"`
+	CreatedAt time.Time `json:"created_at"`
+	CreatedBy string    `json:"created_by"`
+	Role      string    `json:"role"`
+	Totals    struct {
 		Packages        int       `json:"packages"`
 		Artifacts       int       `json:"artifacts"`
 		ByCI            int       `json:"by_ci"`
@@ -111,7 +115,7 @@ func (ch remoteChannel) print(w io.Writer) error {
 		"published files", pick(ch.Replaceable, "can be replaced by force", "stay as they are"),
 		"repodata v3", pick(ch.RefuseV3, "refused", "taken"),
 	}
-	pairs = append(pairs, demanded(ch.Attestations)...)
+	pairs = append(pairs, demanded(ch.Attestations.Policy)...)
 	return fields(w, append(pairs,
 		"made", day(ch.CreatedAt), "by", ch.CreatedBy, "your role", ch.Role,
 		"packages", strconv.Itoa(ch.Totals.Packages), "files", strconv.Itoa(ch.Totals.Artifacts),

@@ -37,6 +37,8 @@ type demandBody struct {
 	NoRegress       *string         `json:"no_regress,omitempty"`
 	OtherStatements *bool           `json:"other_statements,omitempty"`
 	Denied          []policy.Denial `json:"denied,omitzero"`
+	// Expect is the state of what was demanded when the lists were made; "": whatever it is.
+	Expect string `json:"expect,omitempty"`
 }
 
 // body is what was given; nil for nothing.

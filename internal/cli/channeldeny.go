@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/internal/attest/policy"
+	"sluice/internal/fault"
 	"sluice/internal/remote"
 )
 
@@ -46,31 +47,48 @@ func (c *channelDenyCommand) Run(ctx context.Context, s Streams) error {
 	if err != nil {
 		return err
 	}
-	var ch remoteChannel
-	if err := cl.Get(ctx, remote.Path("channels", string(c.Name)), &ch); err != nil {
-		return err
-	}
-	list, err := c.change(ch.Attestations.Denied)
+	d, err := c.revise(ctx, cl)
 	if err != nil {
 		return err
 	}
-	d := &demandBody{Denied: list}
 	if err := c.preview(ctx, s, c.Name, d, c.Yes); err != nil {
 		return err
 	}
-	in := struct {
-		Attestations *demandBody `json:"attestations"`
-	}{d}
-	patch := func(ctx context.Context, cl *remote.Client, answer any) error {
-		return cl.Patch(ctx, remote.Path("channels", string(c.Name)), in, answer)
-	}
-	return consult(ctx, s, c.remoteFlags, patch, func(w io.Writer, ch remoteChannel) error {
+	return consult(ctx, s, c.remoteFlags, c.save, func(w io.Writer, ch remoteChannel) error {
 		var rows [][]string
 		for _, d := range ch.Attestations.Denied {
 			rows = append(rows, []string{d.Words(), d.String()})
 		}
 		return table(w, "Channel "+string(c.Name)+" denies no signatures.", []string{"DENIED", "WHY"}, rows)
 	})
+}
+
+// maxTries is how often a change is made anew because somebody else's came before it.
+const maxTries = 100
+
+// save makes the change over what the channel has denied by now, until nobody else's comes in between.
+func (c *channelDenyCommand) save(ctx context.Context, cl *remote.Client, answer any) error {
+	for try := 1; ; try++ {
+		d, err := c.revise(ctx, cl)
+		if err != nil {
+			return err
+		}
+		in := map[string]*demandBody{"attestations": d}
+		err = cl.Patch(ctx, remote.Path("channels", string(c.Name)), in, answer)
+		if refusal, ok := errors.AsType[*remote.RefusedError](err); !ok || refusal.Code != fault.Conflict || try == maxTries {
+			return err
+		}
+	}
+}
+
+// revise reads what the channel has denied, and makes the change of it.
+func (c *channelDenyCommand) revise(ctx context.Context, cl *remote.Client) (*demandBody, error) {
+	var ch remoteChannel
+	if err := cl.Get(ctx, remote.Path("channels", string(c.Name)), &ch); err != nil {
+		return nil, err
+	}
+	list, err := c.change(ch.Attestations.Denied)
+	return &demandBody{Denied: list, Expect: ch.Attestations.State}, err
 }
 
 // change is the list with the denial, or without it, whatever its reason.

@@ -4,6 +4,9 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -107,6 +110,14 @@ func Default() Policy {
 		Mode: Optional, RequiredFor: []string{}, Signer: SignedByRun, Target: TargetListed, Aliases: []string{}, AllowAbsent: true,
 		Instances: []string{}, NoRegress: RegressWarned, OtherStatements: true, Denied: []Denial{},
 	}
+}
+
+// State names what a channel demands now, in 32 hexadecimal digits: it is another one after every change. Who changes what they
+// have read says so, lest they undo what others changed meanwhile.
+func (p Policy) State() string {
+	h := sha256.New()
+	_ = json.NewEncoder(h).Encode(p) // a Hash takes everything, and what was read from JSON can be JSON again
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // Bounds of a policy.

@@ -177,3 +177,22 @@ func TestCountsLike(t *testing.T) {
 		}
 	}
 }
+
+// Every change is another state, and the same said again is the same.
+func TestState(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{policy.Default().State(): "the usual"}
+	for name, f := range map[string]func(*policy.Policy){
+		"mode":    func(p *policy.Policy) { p.Mode = policy.Required },
+		"names":   func(p *policy.Policy) { p.RequiredFor = []string{"a, b"} },
+		"2 names": func(p *policy.Policy) { p.RequiredFor = []string{"a", "b"} },
+		"denied":  func(p *policy.Policy) { p.Denied = []policy.Denial{{Serial: "aa", Why: "x"}} },
+		"why":     func(p *policy.Policy) { p.Denied = []policy.Denial{{Serial: "aa", Why: "y"}} },
+	} {
+		state := changed(f).State()
+		if other, ok := seen[state]; ok || state != changed(f).State() || len(state) != 32 {
+			t.Errorf("%s has the state %q, as %s", name, state, other)
+		}
+		seen[state] = name
+	}
+}

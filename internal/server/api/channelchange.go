@@ -74,7 +74,7 @@ func (s *service) changeChannel(ctx context.Context, in *changeChannelInput) (*c
 		r.Visibility = &v
 	}
 	if in.Body.Attestations != nil {
-		r.Attestations = new(in.Body.Attestations.over(ch.Attestations))
+		r.Attestations, r.Expect = new(in.Body.Attestations.over(ch.Attestations)), in.Body.Attestations.Expect
 	}
 	if ch, err = s.Channels.Change(ctx, caller.From(ctx).Actor(), ch, r); err != nil {
 		return nil, err

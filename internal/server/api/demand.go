@@ -23,6 +23,8 @@ type demandJSON struct {
 	NoRegress       *string      `json:"no_regress,omitempty" enum:"allow,warn,refuse" example:"warn" doc:"What becomes of a file without an attestation whose package has one with: it is taken, taken with a warning, or refused."`
 	OtherStatements *bool        `json:"other_statements,omitempty" example:"true" doc:"Whether statements of other types, such as SLSA provenance, are kept beside. They satisfy no demand."`
 	Denied          []denialJSON `json:"denied,omitzero" nullable:"false" maxItems:"200" doc:"Signatures that count for nothing."`
+	State           string       `json:"state,omitempty" readOnly:"true" maxLength:"64" example:"5f0c7a2be0d3419c5f0c7a2be0d3419c" doc:"Names all of this as it is: another one after every change."`
+	Expect          string       `json:"expect,omitempty" writeOnly:"true" maxLength:"64" example:"5f0c7a2be0d3419c5f0c7a2be0d3419c" doc:"In a change, the state of what was read before: when it is in another by now, nothing is changed (409, conflict). Absent: whatever it is. Say it wherever a list is changed, or what others added meanwhile is lost."`
 }
 
 // denialJSON is policy.Denial.
@@ -45,7 +47,7 @@ func demandOf(p policy.Policy) *demandJSON {
 	return &demandJSON{
 		Mode: new(string(p.Mode)), RequiredFor: p.RequiredFor, Signer: new(string(p.Signer)), Target: new(string(p.Target)), Aliases: p.Aliases,
 		AllowAbsent: &p.AllowAbsent, Instances: p.Instances, NoRegress: new(string(p.NoRegress)), OtherStatements: &p.OtherStatements,
-		Denied: each(p.Denied, func(d policy.Denial) denialJSON { return denialJSON(d) }),
+		Denied: each(p.Denied, func(d policy.Denial) denialJSON { return denialJSON(d) }), State: p.State(),
 	}
 }
 

@@ -51,9 +51,12 @@ func (s *site) setDemand(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	after := demandSent(ch.Attestations, fields)
-	failing, err := s.tighten(r, ch, after, fields.Get("confirmed"))
+	failing, err := s.tighten(r, ch, channel.Revision{Attestations: &after, Expect: fields.Get("state")}, fields.Get("confirmed"))
 	again := demandForm(after)
+	again.State = ch.Attestations.State()
 	switch {
+	case fault.Is(err, fault.Conflict):
+		return s.demandChanged(w, r, err)
 	case fault.Is(err, fault.InvalidField):
 		again.Error = detail(err)
 		return s.showDemand(w, r, ch, http.StatusUnprocessableEntity, again, page.DenyForm{})
@@ -66,7 +69,19 @@ func (s *site) setDemand(w http.ResponseWriter, r *http.Request) error {
 	return redirect(w, r, page.DemandPath(ch.Name.String()))
 }
 
-// deny adds to the signatures that count for nothing, or takes one away.
+// demandChanged shows what is demanded by now to whom somebody else came before, and why nothing was saved.
+func (s *site) demandChanged(w http.ResponseWriter, r *http.Request, why error) error {
+	ch, err := s.enterAs(r, s.Access.MayManage)
+	if err != nil {
+		return err
+	}
+	again := demandForm(ch.Attestations)
+	again.Error = detail(why)
+	return s.showDemand(w, r, ch, http.StatusConflict, again, page.DenyForm{})
+}
+
+// deny adds to the signatures that count for nothing, or takes one away. It changes what is denied by now, whatever the page
+// has shown.
 func (s *site) deny(w http.ResponseWriter, r *http.Request) error {
 	fields, err := form(w, r)
 	if err != nil {
@@ -85,10 +100,12 @@ func (s *site) deny(w http.ResponseWriter, r *http.Request) error {
 		var d policy.Denial
 		if d, err = denialSent(fields); err == nil {
 			after.Denied = append(slices.Clone(after.Denied), d)
-			again.Failing, err = s.tighten(r, ch, after, fields.Get("confirmed"))
+			again.Failing, err = s.tighten(r, ch, channel.Revision{Attestations: &after}, fields.Get("confirmed"))
 		}
 	}
 	switch {
+	case fault.Is(err, fault.Conflict):
+		return s.demandChanged(w, r, err)
 	case fault.Is(err, fault.InvalidField):
 		again.Error = detail(err)
 		return s.showDemand(w, r, ch, http.StatusUnprocessableEntity, demandForm(ch.Attestations), again)
@@ -102,20 +119,23 @@ func (s *site) deny(w http.ResponseWriter, r *http.Request) error {
 
 // tighten saves what is demanded, unless files that are there would fail it and nobody has agreed to just that change yet:
 // then it returns them.
-func (s *site) tighten(r *http.Request, ch channel.Channel, after policy.Policy, confirmed string) (*page.Failing, error) {
-	found, err := s.Catalog.Failing(r.Context(), ch, after, s.URL+"/"+ch.Name.String())
+func (s *site) tighten(r *http.Request, ch channel.Channel, change channel.Revision, confirmed string) (*page.Failing, error) {
+	if err := change.Fits(ch); err != nil {
+		return nil, err
+	}
+	found, err := s.Catalog.Failing(r.Context(), ch, *change.Attestations, s.URL+"/"+ch.Name.String())
 	if err != nil {
 		return nil, err
 	}
-	change := strings.Join(policy.Changes(ch.Attestations, after), "; ")
-	if found.Files() > 0 && change != "" && confirmed != change {
-		out := &page.Failing{Unattested: found.Unattested, NotCounting: found.NotCounting, Confirmed: change}
+	words := strings.Join(policy.Changes(ch.Attestations, *change.Attestations), "; ")
+	if found.Files() > 0 && words != "" && confirmed != words {
+		out := &page.Failing{Unattested: found.Unattested, NotCounting: found.NotCounting, Confirmed: words}
 		for _, f := range found.First {
 			out.Files = append(out.Files, page.FailingFile{Path: f.Subdir + "/" + f.Filename, Why: f.Why.Detail})
 		}
 		return out, nil
 	}
-	_, err = s.Channels.Change(r.Context(), caller.From(r.Context()).Actor(), ch, channel.Revision{Attestations: &after})
+	_, err = s.Channels.Change(r.Context(), caller.From(r.Context()).Actor(), ch, change)
 	return nil, err
 }
 
@@ -125,7 +145,7 @@ func demandForm(p policy.Policy) page.DemandForm {
 	return page.DemandForm{
 		Mode: field(string(p.Mode)), RequiredFor: field(strings.Join(p.RequiredFor, "\n")), Signer: field(string(p.Signer)), Target: field(string(p.Target)),
 		Aliases: field(strings.Join(p.Aliases, "\n")), AllowAbsent: field(strconv.FormatBool(p.AllowAbsent)), Instances: field(strings.Join(p.Instances, ", ")),
-		NoRegress: field(string(p.NoRegress)), OtherStatements: field(strconv.FormatBool(p.OtherStatements)),
+		NoRegress: field(string(p.NoRegress)), OtherStatements: field(strconv.FormatBool(p.OtherStatements)), State: p.State(),
 	}
 }
 

@@ -41,6 +41,12 @@ func TestDemandPage(t *testing.T) {
 		owner.post(t, path, form("required", "confirmed", change)...).goes(t, path)
 		owner.get(t, path).saysNot(t, "required for other")
 		owner.post(t, path, form("optional")...).goes(t, path)
+		// Of two who have the page before them, the second does not undo what the first has done.
+		seen := stateOn(t, owner.get(t, path))
+		owner.post(t, path, form("required_for", "required_for", "other", "state", seen)...).goes(t, path)
+		second := owner.post(t, path, form("optional", "state", seen)...).is(t, http.StatusConflict).says(t, "Somebody else has changed what channel open demands", "required for other")
+		owner.get(t, path).says(t, "required for other")
+		owner.post(t, path, form("optional", "state", stateOn(t, second))...).goes(t, path)
 		// Signatures that count for nothing.
 		const deny, run = path + "/denied", "https://github.com/acme/forge/actions/runs/77"
 		member(t, s, open, "max", channel.Maintainer).post(t, deny, "by", "run", "value", run, "why", "x").is(t, http.StatusForbidden)
@@ -52,10 +58,22 @@ func TestDemandPage(t *testing.T) {
 		owner.post(t, deny, "by", "run", "value", run, "from", "2026-08-20T12:00", "why", "A stranger has pushed.").goes(t, path+"#denied")
 		const words = "signatures of the run " + run + ", since 2026-08-20T12:00:00Z"
 		owner.get(t, path).says(t, words, "A stranger has pushed.")
+		owner.post(t, path, form("off", "state", seen)...).is(t, http.StatusConflict)
 		owner.post(t, deny, "undo", "signatures of nobody").goes(t, path+"#denied")
 		owner.get(t, path).says(t, words)
 		owner.post(t, deny, "undo", words).goes(t, path+"#denied")
 		owner.get(t, path).says(t, "None is denied")
 		owner.get(t, "/channels/open/audit").says(t, "denied "+words, "no longer denied")
 	})
+}
+
+// stateOn is what a page with the form of demands sends as the state that it shows.
+func stateOn(t *testing.T, a answer) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(a.body, `name="state" value="`)
+	state, _, ok := strings.Cut(rest, `"`)
+	if !ok || len(state) != 32 {
+		t.Fatalf("the form sends the state %q", state)
+	}
+	return state
 }

@@ -21,6 +21,8 @@ type Denied struct{ Words, Why string }
 // DemandForm is the form of the terms as it was filled in.
 type DemandForm struct {
 	Mode, RequiredFor, Signer, Target, Aliases, AllowAbsent, Instances, NoRegress, OtherStatements Field
+	// State is sent again: it names the terms that the form was made from.
+	State string
 	// Error is why the whole form was refused.
 	Error string
 	// Failing is what somebody has to agree to first; nil: nothing.
