@@ -66,6 +66,8 @@ type Change struct {
 	Label, To conda.Label
 	// Patch is the correction of a Patch.
 	Patch conda.Patch
+	// Address is the channel's public one, for which its attestations are made. The Curator sets it.
+	Address string
 }
 
 const (

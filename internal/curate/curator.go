@@ -22,8 +22,9 @@ type Store interface {
 	// Select lists the artifacts of a channel that meet the selection, by number, those after a number.
 	Select(ctx context.Context, channelID int64, s Selection, after int64, limit int) ([]Artifact, error)
 	// Curate changes artifacts, all or none, and every index that shows them. It writes the event where anything
-	// changed, with what only it knows. Errors: fault.Conflict when one of them cannot be changed so, with its name;
-	// fault.NotFound when one is not there.
+	// changed, with what only it knows. What it would show again it holds to what the channel demands at that moment
+	// (Change.Hold, Change.HoldBack). Errors: fault.Conflict when one of them cannot be changed so, with its name;
+	// fault.NotFound when one is not there; fault.AttestationRequired and fault.AttestationRegressed for what is held back.
 	Curate(ctx context.Context, ch channel.Channel, ids []int64, c Change, e audit.Event) (Outcome, error)
 	// TryCurate tells what Curate would change, and changes nothing. Its errors are those of Curate.
 	TryCurate(ctx context.Context, ch channel.Channel, ids []int64, c Change) (Outcome, error)
@@ -33,7 +34,11 @@ type Store interface {
 }
 
 // Curator is the use cases.
-type Curator struct{ Store Store }
+type Curator struct {
+	Store Store
+	// URL is the server's public address, below which its channels are.
+	URL string
+}
 
 // List lists artifacts that meet the selection, which may have no condition, those after a number. next is the number
 // to go on after; 0 at the end. Errors: fault.InvalidField, and fault.NotFound for a named file that is not there.
@@ -99,6 +104,7 @@ func (c *Curator) Try(ctx context.Context, ch channel.Channel, s Selection, chan
 	if step.Next != 0 && !change.Kind.InSteps() {
 		return Step{}, tooMany(change.Kind)
 	}
+	change.Address = c.address(ch)
 	out, err := c.Store.TryCurate(ctx, ch, step.ids(), change)
 	step.Outcome = step.whole(out)
 	return step, err
@@ -162,10 +168,13 @@ func (c Change) narrow(s Selection) (Selection, error) {
 }
 
 func (c *Curator) finish(ctx context.Context, by audit.Actor, ch channel.Channel, step Step, change Change) (Step, error) {
+	change.Address = c.address(ch)
 	out, err := c.Store.Curate(ctx, ch, step.ids(), change, change.event(ctx, by, ch))
 	step.Outcome = step.whole(out)
 	return step, err
 }
+
+func (c *Curator) address(ch channel.Channel) string { return c.URL + "/" + ch.Name.String() }
 
 func (s Step) ids() []int64 {
 	ids := make([]int64, len(s.Selected))

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/audit"
 	"sluice/internal/channel"
 	"sluice/internal/conda"
@@ -66,6 +67,8 @@ func (db *DB) TryCurate(ctx context.Context, ch channel.Channel, ids []int64, c 
 type curation struct {
 	*changes
 	change curate.Change
+	// policy is what the channel demands of attestations; read where the change shows anything.
+	policy policy.Policy
 	by     string
 	// names are the packages whose lines are made anew.
 	names map[string]bool
@@ -87,7 +90,10 @@ func (db *DB) beginCuration(ctx context.Context, tx *sql.Tx, ch channel.Channel,
 		return nil, err
 	}
 	k.now() // one time for all of them, before anything is listed
-	return k, nil
+	if c.Kind.Shows() {
+		err = k.demanded(ctx)
+	}
+	return k, err
 }
 
 // subdirsOf reads where artifacts are, which never changes.
@@ -159,9 +165,16 @@ func readKept(ctx context.Context, tx *sql.Tx, channelID, id int64) (*kept, erro
 }
 
 func (c *curation) apply(ctx context.Context, ids []int64) (out curate.Outcome, err error) {
+	var refusals []error
 	for _, id := range ids {
 		k, err := readKept(ctx, c.tx, c.channel.ID, id)
 		if err != nil {
+			return out, err
+		}
+		if err := c.hold(ctx, k); fault.Is(err, fault.AttestationRequired) || fault.Is(err, fault.AttestationRegressed) {
+			refusals = append(refusals, err)
+			continue
+		} else if err != nil {
 			return out, err
 		}
 		changed, err := c.one(ctx, k)
@@ -172,6 +185,9 @@ func (c *curation) apply(ctx context.Context, ids []int64) (out curate.Outcome, 
 			out.Changed = append(out.Changed, k.Artifact)
 			c.names[k.name] = true
 		}
+	}
+	if len(refusals) > 0 {
+		return curate.Outcome{}, curate.Together(refusals)
 	}
 	if len(out.Changed) == 0 {
 		return out, nil

@@ -126,7 +126,7 @@ func (s *Server) routes() http.Handler {
 		MaxSize: int64(s.parts.Config.UploadMax), URL: s.parts.Config.URL, Attest: s.instances.Checker, Signers: s.Publishers,
 	})
 	up := &upload.Uploads{Exchange: s.exchange, Access: may, Channels: s.parts.DB, Audit: s.parts.DB, Log: s.parts.Log, Publish: uploads}
-	curator := &curate.Curator{Store: s.parts.DB}
+	curator := &curate.Curator{Store: s.parts.DB, URL: s.parts.Config.URL}
 	pages := web.New(web.Deps{
 		URL: s.parts.Config.URL, Version: s.parts.Version, Access: may, Accounts: s.Accounts, Channels: s.Channels,
 		Publishers: s.Publishers, Exchange: s.exchange, Catalog: &catalog.Catalog{Store: s.parts.DB}, Audit: s.parts.DB, Log: s.parts.Log, Now: s.parts.Now,

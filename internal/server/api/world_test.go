@@ -81,7 +81,7 @@ func newWorld(t *testing.T) *world {
 		Channels:   &channel.Channels{Store: d, Now: clock},
 		Accounts:   &account.Accounts{Store: d, Tokens: d, Log: d, Now: clock, Passwords: account.NewPasswords(1)},
 		Publishers: &trust.Publishers{Store: d, Issuers: []trust.Issuer{must(trust.NewIssuer("github", ""))(t)}, Now: clock},
-		Catalog:    &catalog.Catalog{Store: d}, Curator: &curate.Curator{Store: d}, Checks: w.checks, DeleteUndo: 7 * 24 * time.Hour, Audit: d, Now: clock, Audiences: []string{"conda.example.org", "prefix.dev"},
+		Catalog:    &catalog.Catalog{Store: d}, Curator: &curate.Curator{Store: d, URL: "https://conda.example.org"}, Checks: w.checks, DeleteUndo: 7 * 24 * time.Hour, Audit: d, Now: clock, Audiences: []string{"conda.example.org", "prefix.dev"},
 		Roots: d,
 		Sigstore: func() []Instance {
 			return []Instance{{Name: "sigstore", Usable: true, Source: "tuf", UsedAt: now, Stale: true}}

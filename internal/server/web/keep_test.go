@@ -149,3 +149,24 @@ func TestWhatAChannelTakes(t *testing.T) {
 	ann.post(t, "/channels/forge/uploads", "replaceable", "false").goes(t, "/channels/forge/publishers#takes")
 	ann.get(t, "/channels/forge/publishers").is(t, 200).says(t, "A published file stays as it is", "Take revision 3, too")
 }
+
+// What the channel would not take now does not come back, and the page says so before anybody tries.
+func TestHeldBack(t *testing.T) {
+	t.Parallel()
+	servertest.Both(t, func(t *testing.T, s *servertest.Server) {
+		_, owner, mia := kept(t, s)
+		mia.post(t, changePath, "kind", "yank", "name", "tide", "reason", "built on a broken machine").goes(t, filesPath+"?name=tide")
+		const demands = "/channels/forge/attestations"
+		form := func(mode string) []string {
+			return []string{"mode", mode, "signer", "run", "target_channel", "listed", "no_regress", "warn", "confirmed", "attestations: required, before optional"}
+		}
+		owner.post(t, demands, form("required")...).is(t, 200).says(t, "Nothing was saved yet")
+		owner.post(t, demands, append(form("required"), "allow_absent", "true", "other_statements", "true")...).goes(t, demands)
+		const held = "noarch/tide-1.0-0.conda has no attestation, and channel forge takes tide only with one"
+		mia.get(t, changePath+"?kind=unyank&name=tide").is(t, 422).says(t, held, "So it is with 1 more file.")
+		mia.post(t, changePath, "kind", "unyank", "name", "tide").is(t, 422).says(t, held)
+		nobody(s).get(t, "/channels/forge/packages/tide").is(t, 200).says(t, "No other version is left.")
+		owner.post(t, demands, append(form("optional"), "allow_absent", "true", "other_statements", "true")...).goes(t, demands)
+		mia.post(t, changePath, "kind", "unyank", "name", "tide").goes(t, filesPath+"?name=tide")
+	})
+}
