@@ -191,8 +191,9 @@ type Store interface {
 	// Existing returns those of the "subdir/filename" keys that the channel has; with hidden, also those that are taken
 	// though no reader sees a file there.
 	Existing(ctx context.Context, channelID int64, keys []string, hidden bool) ([]string, error)
-	// Unattested counts the files without an attestation whose packages any of the patterns matches, and lists the first.
-	Unattested(ctx context.Context, channelID int64, patterns []string, limit int) (int, []Held, error)
+	// Unattested finds the files without an attestation whose packages any of the patterns matches, and counts apart those
+	// that one of the patterns before matches as well.
+	Unattested(ctx context.Context, channelID int64, patterns, before []string, limit int) (fresh, already Unattested, err error)
 	// Attested lists those that have one, by ascending ID, from the one after.
 	Attested(ctx context.Context, channelID int64, patterns []string, after int64, limit int) ([]Held, error)
 }

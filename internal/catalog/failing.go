@@ -18,8 +18,22 @@ type Held struct {
 	Signatures []policy.Signature
 }
 
-// Failing is what lies in a channel and would not satisfy other demands.
+// Unattested are files without an attestation: how many, and the first.
+type Unattested struct {
+	Files int
+	First []Held
+}
+
+// Failing is what lies in a channel and does not satisfy other demands: what would fail by them alone, and what Already fails
+// by those of today.
 type Failing struct {
+	Failures
+
+	Already Failures
+}
+
+// Failures are files that fail.
+type Failures struct {
 	// Unattested counts the files that need an attestation and have none, NotCounting those with one that does not satisfy
 	// what is needed, or that counts now and would count no more.
 	Unattested, NotCounting int
@@ -28,7 +42,7 @@ type Failing struct {
 }
 
 // Files counts all.
-func (f Failing) Files() int { return f.Unattested + f.NotCounting }
+func (f Failures) Files() int { return f.Unattested + f.NotCounting }
 
 // FailingFile is one of them.
 type FailingFile struct {
@@ -37,7 +51,7 @@ type FailingFile struct {
 	Why *fault.Error
 }
 
-// MaxFailing bounds the files that Failing names, heldAtOnce those whose verdicts are in memory.
+// MaxFailing bounds the files that Failures name, heldAtOnce those whose verdicts are in memory.
 const (
 	MaxFailing = 200
 	heldAtOnce = 500
@@ -52,13 +66,12 @@ func (c *Catalog) Failing(ctx context.Context, ch channel.Channel, after policy.
 	}
 	needing := after.Needing()
 	if len(needing) > 0 {
-		var list []Held
-		if out.Unattested, list, err = c.Store.Unattested(ctx, ch.ID, needing, MaxFailing); err != nil {
+		fresh, already, err := c.Store.Unattested(ctx, ch.ID, needing, ch.Attestations.Needing(), MaxFailing)
+		if err != nil {
 			return out, err
 		}
-		for _, h := range list {
-			out.add(h, after.Judge(h.Name, nil, address))
-		}
+		out.unattested(fresh, after, address)
+		out.Already.unattested(already, after, address)
 	}
 	if !after.CountsLike(ch.Attestations) {
 		needing = []string{"*"} // what nobody needs may count no more
@@ -69,17 +82,36 @@ func (c *Catalog) Failing(ctx context.Context, ch channel.Channel, after policy.
 			return out, err
 		}
 		for _, h := range page {
-			if why := fails(h, ch.Attestations, after, address); why != nil {
-				out.NotCounting++
-				out.add(h, why)
-			}
+			out.attested(h, ch.Attestations, after, address)
 		}
 		from = page[len(page)-1].ID
 	}
 	return out, nil
 }
 
-func (f *Failing) add(h Held, why error) {
+// unattested adds files without an attestation, which all need one.
+func (f *Failures) unattested(u Unattested, after policy.Policy, address string) {
+	f.Unattested = u.Files
+	for _, h := range u.First {
+		f.add(h, after.Judge(h.Name, nil, address))
+	}
+}
+
+// attested adds a file with attestations, where it fails.
+func (f *Failing) attested(h Held, before, after policy.Policy, address string) {
+	why := fails(h, before, after, address)
+	if why == nil {
+		return
+	}
+	to := &f.Failures
+	if before.Judge(h.Name, h.Signatures, address) != nil {
+		to = &f.Already
+	}
+	to.NotCounting++
+	to.add(h, why)
+}
+
+func (f *Failures) add(h Held, why error) {
 	if refusal, ok := errors.AsType[*fault.Error](why); ok && len(f.First) < MaxFailing {
 		f.First = append(f.First, FailingFile{h.Subdir, h.Filename, refusal})
 	}

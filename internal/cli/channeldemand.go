@@ -64,8 +64,15 @@ func cleared(list []string, word string) []string {
 	return list
 }
 
-// failing is what would fail other demands.
+// failing is what would fail other demands, and what Already fails those of today.
 type failing struct {
+	failures
+
+	Already failures `json:"already"`
+}
+
+// failures are files that fail.
+type failures struct {
 	Unattested  int `json:"unattested"`
 	NotCounting int `json:"not_counting"`
 	Files       []struct {
@@ -75,7 +82,10 @@ type failing struct {
 	} `json:"files"`
 }
 
-// print lists the files, and says how many there are.
+// all counts them.
+func (f failures) all() int { return f.Unattested + f.NotCounting }
+
+// print lists the files that would fail and do not yet, and says how many there are, and how many fail already.
 func (f failing) print(w io.Writer) error {
 	var rows [][]string
 	for _, file := range f.Files {
@@ -84,13 +94,26 @@ func (f failing) print(w io.Writer) error {
 	if err := table(w, "", []string{"FILE", "WHY"}, rows); err != nil {
 		return err
 	}
-	all := f.Unattested + f.NotCounting
-	if more := all - len(f.Files); more > 0 {
+	if more := f.all() - len(f.Files); more > 0 {
 		if _, err := fmt.Fprintf(w, "and %d more.\n", more); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "%s by this: %d without an attestation, %d with one that does not count. What is there stays.\n", wouldFail(all), f.Unattested, f.NotCounting)
+	if _, err := fmt.Fprintf(w, "%s by this: %d without an attestation, %d with one that does not count. What is there stays.\n", wouldFail(f.all()), f.Unattested, f.NotCounting); err != nil {
+		return err
+	}
+	return f.Already.mention(w)
+}
+
+// mention says how many files fail by what is demanded today.
+func (f failures) mention(w io.Writer) error {
+	var err error
+	switch n := f.all(); {
+	case n == 1:
+		_, err = fmt.Fprintln(w, "1 file fails already, by what is demanded today.")
+	case n > 1:
+		_, err = fmt.Fprintf(w, "%d files fail already, by what is demanded today.\n", n)
+	}
 	return err
 }
 
@@ -101,8 +124,8 @@ func wouldFail(files int) string {
 	return fmt.Sprintf("%d files would fail", files)
 }
 
-// preview shows which files of a channel would fail by a change, and has a person agree to it when any would, unless
-// somebody has.
+// preview shows which files of a channel would fail by a change that do not fail today, and has a person agree to it when any
+// would, unless somebody has.
 func (f remoteFlags) preview(ctx context.Context, s Streams, ch channelName, d *demandBody, agreed bool) error {
 	c, err := f.client()
 	if err != nil {
@@ -112,9 +135,9 @@ func (f remoteFlags) preview(ctx context.Context, s Streams, ch channelName, d *
 	if err := c.Post(ctx, remote.Path("channels", string(ch), "attestations", "preview"), d, &found); err != nil {
 		return err
 	}
-	all := found.Unattested + found.NotCounting
+	all := found.all()
 	if all == 0 {
-		return nil
+		return found.Already.mention(s.Err)
 	}
 	if err := found.print(s.Err); err != nil || agreed {
 		return err

@@ -11,22 +11,43 @@ import (
 )
 
 // Unattested implements catalog.Store.
-func (db *DB) Unattested(ctx context.Context, channelID int64, patterns []string, limit int) (n int, first []catalog.Held, err error) {
-	var p params
-	where := ` FROM artifact a WHERE a.channel_id = ` + p.add(channelID) + ` AND length(a.sidecar_sha256) = 0 AND ` + visible + ` AND ` + named(&p, patterns)
+func (db *DB) Unattested(ctx context.Context, channelID int64, patterns, before []string, limit int) (fresh, already catalog.Unattested, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, `SELECT count(*)`+where, p.args...).Scan(&n); err != nil {
+		if already, err = unattested(ctx, tx, channelID, patterns, before, true, limit); err != nil {
 			return err
 		}
-		first, err = collect(ctx, tx, func(r *sql.Rows, h *catalog.Held) error {
-			return r.Scan(&h.ID, &h.Name, &h.Subdir, &h.Filename)
-		}, `SELECT a.id, a.name, a.subdir, a.filename`+where+fmt.Sprintf(` ORDER BY a.id LIMIT %d`, limit), p.args...)
+		fresh, err = unattested(ctx, tx, channelID, patterns, before, false, limit)
 		return err
 	})
 	if err != nil {
-		return 0, nil, fmt.Errorf("files without attestation: %w", err)
+		return fresh, already, fmt.Errorf("files without attestation: %w", err)
 	}
-	return n, first, nil
+	return fresh, already, nil
+}
+
+// unattested finds those that the patterns before match as well, or else those that they do not match.
+func unattested(ctx context.Context, tx *sql.Tx, channelID int64, patterns, before []string, both bool, limit int) (u catalog.Unattested, err error) {
+	count, list, args := unattestedQueries(channelID, patterns, before, both, limit)
+	if err := tx.QueryRowContext(ctx, count, args...).Scan(&u.Files); err != nil || u.Files == 0 {
+		return u, err
+	}
+	u.First, err = collect(ctx, tx, func(r *sql.Rows, h *catalog.Held) error {
+		return r.Scan(&h.ID, &h.Name, &h.Subdir, &h.Filename)
+	}, list, args...)
+	return u, err
+}
+
+// unattestedQueries are the questions how many there are, and which are the first. Their conditions are those of the index
+// artifact_unattested.
+func unattestedQueries(channelID int64, patterns, before []string, both bool, limit int) (count, list string, args []any) {
+	var p params
+	where := ` FROM artifact a WHERE a.channel_id = ` + p.add(channelID) + ` AND length(a.sidecar_sha256) = 0 AND ` + visible + ` AND ` + named(&p, patterns)
+	if both {
+		where += ` AND ` + named(&p, before)
+	} else {
+		where += ` AND NOT ` + named(&p, before)
+	}
+	return `SELECT count(*)` + where, `SELECT a.id, a.name, a.subdir, a.filename` + where + fmt.Sprintf(` ORDER BY a.name, a.id LIMIT %d`, limit), p.args
 }
 
 // Attested implements catalog.Store.
@@ -59,10 +80,13 @@ func (db *DB) Attested(ctx context.Context, channelID int64, patterns []string, 
 func named(p *params, patterns []string) string {
 	either := []string{"1 = 0"}
 	for _, s := range patterns {
-		if begins, ok := strings.CutSuffix(s, "*"); !ok {
+		switch begins, open := strings.CutSuffix(s, "*"); {
+		case !open:
 			either = append(either, `a.name = `+p.add(s))
-		} else {
-			either = append(either, fmt.Sprintf(`substr(a.name, 1, %d) = %s`, len(begins), p.add(begins)))
+		case begins == "":
+			return `(1 = 1)`
+		default:
+			either = append(either, fmt.Sprintf(`a.name >= %s AND a.name < %s`, p.add(begins), p.add(begins+afterAll)))
 		}
 	}
 	return `(` + strings.Join(either, ` OR `) + `)`

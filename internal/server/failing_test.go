@@ -67,6 +67,21 @@ func TestFailing(t *testing.T) {
 				t.Errorf("%s: %s\nwant %s", name, got, tt.want)
 			}
 		}
+		// What fails already is told apart from what would.
+		w.demand(t, func(p *policy.Policy) { p.Mode, p.RequiredFor = policy.RequiredFor, []string{"ti*"} })
+		for name, tt := range map[string]struct{ body, want string }{
+			"the same":           {`{}`, `0 0, already 2 1 tide-0.1 attestation_required tide-1.2 attestation_required tide-1.1 attestation_required`},
+			"required":           {`{"mode": "required"}`, `0 0, already 2 1 tide-0.1 attestation_required tide-1.2 attestation_required tide-1.1 attestation_required`},
+			"with an alias":      {fmt.Sprintf(`{"aliases": [%q]}`, former), `0 0, already 2 0 tide-0.1 attestation_required tide-1.2 attestation_required`},
+			"denied":             {fmt.Sprintf(`{"denied": [{"run": %q, "why": "taken over"}]}`, own[21]), `0 1 tide-1.0 attestation_required, already 2 1 tide-0.1 attestation_required tide-1.2 attestation_required tide-1.1 attestation_required`},
+			"for another":        {`{"required_for": ["tid"]}`, `0 0`},
+			"for another and it": {`{"required_for": ["tid", "tide"]}`, `0 0, already 2 1 tide-0.1 attestation_required tide-1.2 attestation_required tide-1.1 attestation_required`},
+		} {
+			if got := w.preview(t, owner, tt.body); got != tt.want {
+				t.Errorf("required today, %s: %s\nwant %s", name, got, tt.want)
+			}
+		}
+		w.demand(t, func(p *policy.Policy) { p.Aliases = []string{former} })
 		// What counts for nothing says so where it is read.
 		counts := func(want string) {
 			t.Helper()
@@ -91,7 +106,7 @@ func TestFailing(t *testing.T) {
 	})
 }
 
-// preview asks what would fail, and returns the counts, and each file with its code.
+// preview asks what would fail, and returns the counts, and each file with its code, and the same of what fails already.
 func (w *attested) preview(t *testing.T, bearer, body string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/api/v1/channels/forge/attestations/preview", strings.NewReader(body))
@@ -101,7 +116,7 @@ func (w *attested) preview(t *testing.T, bearer, body string) string {
 	req.Header.Set("Authorization", "Bearer "+bearer)
 	req.Header.Set("Content-Type", "application/json")
 	status, said := w.do(t, req)
-	var answer struct {
+	type failures struct {
 		Unattested  int `json:"unattested"`
 		NotCounting int `json:"not_counting"`
 		Files       []struct {
@@ -109,14 +124,25 @@ func (w *attested) preview(t *testing.T, bearer, body string) string {
 			Code     string `json:"code"`
 		} `json:"files"`
 	}
+	var answer struct {
+		failures
+
+		Already failures `json:"already"`
+	}
 	if err := json.Unmarshal([]byte(said), &answer); err != nil || status != http.StatusOK {
 		t.Fatalf("%d %s", status, said)
 	}
-	out := fmt.Sprintf("%d %d", answer.Unattested, answer.NotCounting)
-	for _, f := range answer.Files {
-		out += " " + strings.TrimSuffix(f.Filename, "-0.conda") + " " + f.Code
+	say := func(f failures) string {
+		out := fmt.Sprintf("%d %d", f.Unattested, f.NotCounting)
+		for _, file := range f.Files {
+			out += " " + strings.TrimSuffix(file.Filename, "-0.conda") + " " + file.Code
+		}
+		return out
 	}
-	return out
+	if already := say(answer.Already); already != "0 0" {
+		return say(answer.failures) + ", already " + already
+	}
+	return say(answer.failures)
 }
 
 // distrust has another root take the place of the instance's, by which no attestation passes.

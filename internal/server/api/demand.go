@@ -85,11 +85,26 @@ func replace[T ~string](word *T, said *string) {
 	}
 }
 
-// failingJSON is what would fail other demands.
+// failingJSON is what would fail other demands, and does not fail those of today.
 type failingJSON struct {
-	Unattested  int               `json:"unattested" minimum:"0" example:"12" doc:"How many files would need an attestation and have none."`
+	failuresJSON
+
+	Already failuresJSON `json:"already" doc:"What fails already, by what is demanded today, and would by this."`
+}
+
+// failuresJSON are files that fail.
+type failuresJSON struct {
+	Unattested  int               `json:"unattested" minimum:"0" example:"12" doc:"How many files need an attestation and have none."`
 	NotCounting int               `json:"not_counting" minimum:"0" example:"3" doc:"How many have attestations that do not satisfy what is needed, or that count now and would count no more."`
 	Files       []failingFileJSON `json:"files" nullable:"false" doc:"The first 200 of both. They stay as they are: what is demanded is demanded of what comes."`
+}
+
+func failuresOf(f catalog.Failures) failuresJSON {
+	return failuresJSON{
+		Unattested: f.Unattested, NotCounting: f.NotCounting, Files: each(f.First, func(f catalog.FailingFile) failingFileJSON {
+			return failingFileJSON{Subdir: f.Subdir, Filename: f.Filename, Code: string(f.Why.Code), Reason: f.Why.Detail}
+		}),
+	}
 }
 
 type failingFileJSON struct {
@@ -109,7 +124,8 @@ type previewOutput struct{ Body failingJSON }
 func (s *service) demandRoute() {
 	add(s, huma.Operation{
 		OperationID: "preview-attestations", Method: http.MethodPost, Path: "/channels/{channel}/attestations/preview", Tags: []string{"channels"},
-		Summary: "Show which files of a channel would fail other demands", Description: "For owners of the channel. The body is what a change of the channel would have as attestations. Nothing is changed.",
+		Summary:     "Show which files of a channel would fail other demands",
+		Description: "For owners of the channel. The body is what a change of the channel would have as attestations. Files that fail by what is demanded today are told apart. Nothing is changed.",
 	}, s.previewDemand)
 }
 
@@ -119,9 +135,5 @@ func (s *service) previewDemand(ctx context.Context, in *previewInput) (*preview
 		return nil, err
 	}
 	failing, err := s.Catalog.Failing(ctx, ch, in.Body.over(ch.Attestations), s.URL+"/"+ch.Name.String())
-	return &previewOutput{Body: failingJSON{
-		Unattested: failing.Unattested, NotCounting: failing.NotCounting, Files: each(failing.First, func(f catalog.FailingFile) failingFileJSON {
-			return failingFileJSON{Subdir: f.Subdir, Filename: f.Filename, Code: string(f.Why.Code), Reason: f.Why.Detail}
-		}),
-	}}, err
+	return &previewOutput{Body: failingJSON{failuresOf(failing.Failures), failuresOf(failing.Already)}}, err
 }

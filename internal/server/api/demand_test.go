@@ -25,7 +25,7 @@ func TestChangeDemand(t *testing.T) {
 		{name: "by a maintainer", who: "mia", method: "PATCH", path: "/channels/forge", body: `{"attestations": {"mode": "off"}}`, status: 403, want: `{"code": "not_permitted"}`},
 		{name: "a look at what is impossible", who: "ann", method: "POST", path: "/channels/forge/attestations/preview", body: `{"mode": "required_for", "required_for": []}`, status: 422, want: `{"code": "invalid_field"}`},
 		{name: "a look by a maintainer", who: "mia", method: "POST", path: "/channels/forge/attestations/preview", body: `{"mode": "required"}`, status: 403, want: `{"code": "not_permitted"}`},
-		{name: "a look", who: "ann", method: "POST", path: "/channels/forge/attestations/preview", body: `{"mode": "required"}`, status: 200, want: `{"unattested": 0, "not_counting": 0, "files": []}`},
+		{name: "a look", who: "ann", method: "POST", path: "/channels/forge/attestations/preview", body: `{"mode": "required"}`, status: 200, want: `{"unattested": 0, "not_counting": 0, "files": [], "already": {"unattested": 0, "not_counting": 0, "files": []}}`},
 		{name: "unchanged by what was refused", who: "ann", method: "GET", path: "/channels/forge", status: 200, want: `{"attestations": {"mode": "required_for", "required_for": ["tide"]}}`},
 	})
 }

@@ -129,7 +129,7 @@ func (s *site) tighten(r *http.Request, ch channel.Channel, change channel.Revis
 	}
 	words := strings.Join(policy.Changes(ch.Attestations, *change.Attestations), "; ")
 	if found.Files() > 0 && words != "" && confirmed != words {
-		out := &page.Failing{Unattested: found.Unattested, NotCounting: found.NotCounting, Confirmed: words}
+		out := &page.Failing{Unattested: found.Unattested, NotCounting: found.NotCounting, Already: found.Already.Files(), Confirmed: words}
 		for _, f := range found.First {
 			out.Files = append(out.Files, page.FailingFile{Path: f.Subdir + "/" + f.Filename, Why: f.Why.Detail})
 		}

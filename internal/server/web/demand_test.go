@@ -34,12 +34,17 @@ func TestDemandPage(t *testing.T) {
 		// Something does: it is shown, and only what was shown can be confirmed.
 		first := owner.post(t, path, form("required")...).is(t, http.StatusOK).says(t, "Nothing was saved yet", "1 file without an attestation", "noarch/tide-1.0-0.conda", "--generate-attestation", "required for other, lib*")
 		owner.post(t, path, form("required", "confirmed", "something else")...).is(t, http.StatusOK).says(t, "Nothing was saved yet")
+		first.saysNot(t, "already")
 		const change = "attestations: required, before required for other, lib*"
 		if !strings.Contains(first.body, `value="`+change+`"`) {
 			t.Error("the page does not send what it has shown")
 		}
 		owner.post(t, path, form("required", "confirmed", change)...).goes(t, path)
 		owner.get(t, path).saysNot(t, "required for other")
+		owner.post(t, path, form("required_for", "required_for", "lib*")...).goes(t, path)
+		upload(t, s, "open", s.Token(t, ann, nil, account.Upload), pkg("ebb", "1.0"))
+		owner.post(t, path, form("required_for", "required_for", "ebb", "confirmed", "attestations: required for ebb, before required for lib*")...).goes(t, path)
+		owner.post(t, path, form("required")...).is(t, http.StatusOK).says(t, "1 file without an attestation", "1 more file fails already, by what is demanded now.", "noarch/tide-1.0-0.conda").saysNot(t, "noarch/ebb-1.0")
 		owner.post(t, path, form("optional")...).goes(t, path)
 		// Of two who have the page before them, the second does not undo what the first has done.
 		seen := stateOn(t, owner.get(t, path))

@@ -36,12 +36,14 @@ type DenyForm struct {
 	Failing                             *Failing
 }
 
-// Failing is what lies in the channel and would fail what is to be demanded.
+// Failing is what lies in the channel and would fail what is to be demanded, and does not fail what is demanded now.
 type Failing struct {
 	// Unattested and NotCounting count the files without an attestation, and those with one that would not count.
 	Unattested, NotCounting int
 	// Files are the first of them.
 	Files []FailingFile
+	// Already counts the files that fail by what is demanded now.
+	Already int
 	// Confirmed is sent again by who agrees: what would change, in words.
 	Confirmed string
 }
@@ -52,7 +54,8 @@ type FailingFile struct{ Path, Why string }
 func (f Failing) total() int { return f.Unattested + f.NotCounting }
 
 func (f Failing) words() string {
-	return " " + count(f.Unattested, "file") + " without an attestation, " + number(f.NotCounting) + " with one that would not count. They stay; the next of their kind would be refused. Send it again to save it."
+	return " " + count(f.Unattested, "file") + " without an attestation, " + number(f.NotCounting) + " with one that would not count. They stay; the next of their kind would be refused." +
+		pick(f.Already > 0, " "+count(f.Already, "more file")+pick(f.Already == 1, " fails", " fail")+" already, by what is demanded now.", "") + " Send it again to save it."
 }
 
 func modeChoices() []Choice {

@@ -341,7 +341,7 @@ func auditView() AuditView {
 }
 
 func demandView() DemandView {
-	failing := Failing{Unattested: 300, NotCounting: 2, Confirmed: "attestations: required", Files: []FailingFile{
+	failing := Failing{Unattested: 300, NotCounting: 2, Already: 12, Confirmed: "attestations: required", Files: []FailingFile{
 		{"noarch/tidelib-2.4.1-py313h5a0c_0.conda", "This channel takes tidelib only with an attestation: upload with --generate-attestation."},
 		{"linux-64/" + strings.Repeat("long-", 20) + "1.0-0.conda", "The attestation was signed by https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main, and the channel has denied that: it was taken over."},
 	}}
