@@ -194,8 +194,8 @@ type Store interface {
 	// Unattested finds the files without an attestation whose packages any of the patterns matches, and counts apart those
 	// that one of the patterns before matches as well.
 	Unattested(ctx context.Context, channelID int64, patterns, before []string, limit int) (fresh, already Unattested, err error)
-	// Attested lists those that have one, by ascending ID, from the one after.
-	Attested(ctx context.Context, channelID int64, patterns []string, after int64, limit int) ([]Held, error)
+	// Attested lists those that have one, by name, time and ID, those after one; the zero Held: from the first.
+	Attested(ctx context.Context, channelID int64, patterns []string, after Held, limit int) ([]Held, error)
 }
 
 // Catalog is the use cases.

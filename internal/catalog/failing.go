@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"time"
 
 	"sluice/internal/attest/policy"
 	"sluice/internal/channel"
@@ -14,6 +15,8 @@ type Held struct {
 	ID int64
 	// Name is the package's.
 	Name, Subdir, Filename string
+	// UploadedAt is when it was published.
+	UploadedAt time.Time
 	// Signatures are of its attestations, in their order.
 	Signatures []policy.Signature
 }
@@ -76,15 +79,15 @@ func (c *Catalog) Failing(ctx context.Context, ch channel.Channel, after policy.
 	if !after.CountsLike(ch.Attestations) {
 		needing = []string{"*"} // what nobody needs may count no more
 	}
-	for from := int64(0); len(needing) > 0; {
-		page, err := c.Store.Attested(ctx, ch.ID, needing, from, heldAtOnce)
+	for last := (Held{}); len(needing) > 0; {
+		page, err := c.Store.Attested(ctx, ch.ID, needing, last, heldAtOnce)
 		if err != nil || len(page) == 0 {
 			return out, err
 		}
 		for _, h := range page {
 			out.attested(h, ch.Attestations, after, address)
 		}
-		from = page[len(page)-1].ID
+		last = page[len(page)-1]
 	}
 	return out, nil
 }

@@ -13,8 +13,10 @@ import (
 // Unattested implements catalog.Store.
 func (db *DB) Unattested(ctx context.Context, channelID int64, patterns, before []string, limit int) (fresh, already catalog.Unattested, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		if already, err = unattested(ctx, tx, channelID, patterns, before, true, limit); err != nil {
-			return err
+		if len(before) > 0 {
+			if already, err = unattested(ctx, tx, channelID, patterns, before, true, limit); err != nil {
+				return err
+			}
 		}
 		fresh, err = unattested(ctx, tx, channelID, patterns, before, false, limit)
 		return err
@@ -51,18 +53,15 @@ func unattestedQueries(channelID int64, patterns, before []string, both bool, li
 }
 
 // Attested implements catalog.Store.
-func (db *DB) Attested(ctx context.Context, channelID int64, patterns []string, after int64, limit int) (list []catalog.Held, err error) {
+func (db *DB) Attested(ctx context.Context, channelID int64, patterns []string, after catalog.Held, limit int) (list []catalog.Held, err error) {
 	type row struct {
 		catalog.Held
 		policy.Signature
 	}
-	var p params
+	query, args := attestedQuery(channelID, patterns, after, limit)
 	rows, err := collect(ctx, db.reader, func(r *sql.Rows, v *row) error {
-		return r.Scan(&v.ID, &v.Name, &v.Subdir, &v.Filename, jsonText{&v.Verdict}, &v.Fit, jsonText{&v.Distrust})
-	}, `SELECT f.id, f.name, f.subdir, f.filename, t.verdict, t.fit, t.no_longer_trusted FROM (
-			SELECT a.id, a.name, a.subdir, a.filename, a.sha256 FROM artifact a WHERE a.channel_id = `+p.add(channelID)+` AND a.id > `+p.add(after)+`
-				AND length(a.sidecar_sha256) > 0 AND `+visible+` AND `+named(&p, patterns)+` ORDER BY a.id LIMIT `+p.add(limit)+`
-		) AS f JOIN attestation t ON t.artifact_id = f.id AND t.sha256 = f.sha256 ORDER BY f.id, t.ordinal`, p.args...)
+		return r.Scan(&v.ID, &v.Name, &v.Subdir, &v.Filename, when{&v.UploadedAt}, jsonText{&v.Verdict}, &v.Fit, jsonText{&v.Distrust})
+	}, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("files with attestations: %w", err)
 	}
@@ -74,6 +73,16 @@ func (db *DB) Attested(ctx context.Context, channelID int64, patterns []string, 
 		last.Signatures = append(last.Signatures, r.Signature)
 	}
 	return list, nil
+}
+
+// attestedQuery is the question for a page of them. Its order and its conditions are those of the index artifact_attested.
+func attestedQuery(channelID int64, patterns []string, after catalog.Held, limit int) (query string, args []any) {
+	var p params
+	return `SELECT f.id, f.name, f.subdir, f.filename, f.created_us, t.verdict, t.fit, t.no_longer_trusted FROM (
+			SELECT a.id, a.name, a.subdir, a.filename, a.created_us, a.sha256 FROM artifact a WHERE a.channel_id = ` + p.add(channelID) + `
+				AND (a.name, a.created_us, a.id) > (` + p.add(after.Name) + `, ` + p.add(after.UploadedAt.UnixMicro()) + `, ` + p.add(after.ID) + `)
+				AND length(a.sidecar_sha256) > 0 AND ` + visible + ` AND ` + named(&p, patterns) + ` ORDER BY a.name, a.created_us, a.id LIMIT ` + p.add(limit) + `
+		) AS f JOIN attestation t ON t.artifact_id = f.id AND t.sha256 = f.sha256 ORDER BY f.name, f.created_us, f.id, t.ordinal`, p.args
 }
 
 // named is the condition for artifacts a whose name one of the patterns matches (conda.Pattern).
