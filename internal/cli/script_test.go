@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sluice/internal/attest"
 	"sluice/internal/cli"
 	"sluice/internal/conda/build"
 )
@@ -30,7 +31,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "post": post, "packages": packages, "lock": lock, "with-token": withToken},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serving": serving, "post": post, "packages": packages, "attested-packages": attestedPackages, "lock": lock, "with-token": withToken},
 		Setup: func(env *testscript.Env) error {
 			taken, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 			if err != nil {
@@ -85,6 +86,40 @@ func packages(ts *testscript.TestScript, neg bool, args []string) {
 		sum[0] += version[2] - '0' // that of 1.1 is wrong
 		members = append(members, fmt.Sprintf(`"%s.conda":{"name":"tide","version":%q,"build":"0","build_number":0,"depends":[],"noarch":"generic","subdir":"noarch","sha256":"%x","size":%d}`,
 			p.Stem(), version, sum, len(b)))
+	}
+	ts.Check(os.WriteFile(filepath.Join(dir, "repodata.json"), []byte(`{"packages.conda":{`+strings.Join(members, ",")+`}}`), 0o644))
+}
+
+// attestedPackages writes a channel of linux-64 into a folder, with a package whose attestation holds by the public instance,
+// one beside which lies the attestation of the other, and one without: attested-packages FOLDER.
+func attestedPackages(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: attested-packages FOLDER")
+	}
+	dir := filepath.Join(ts.MkAbs(args[0]), "linux-64")
+	ts.Check(os.MkdirAll(dir, 0o755))
+	signed := filepath.Join(ts.Getenv("ATTESTED"), "signed-package-2.1.0-hb0f4dca_0")
+	bundles, err := attest.ReadBundles([]byte(ts.ReadFile(signed+".sigstore.json")), attest.MaxSidecar)
+	ts.Check(err)
+	sidecar := attest.Sidecar(bundles)
+	var members []string
+	list := func(p build.Package, body []byte, attested bool) {
+		file := p.Stem() + ".conda"
+		ts.Check(os.WriteFile(filepath.Join(dir, file), body, 0o644))
+		says := ""
+		if attested {
+			says = fmt.Sprintf(`"attestations_sha256":"%x",`, sha256.Sum256(sidecar))
+			ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s.sigs.%x", file, sha256.Sum256(sidecar))), sidecar, 0o644))
+		}
+		members = append(members, fmt.Sprintf(`"%s":{%s"name":%q,"version":%q,"build":%q,"build_number":0,"depends":[],"subdir":"linux-64","sha256":"%x","size":%d}`,
+			file, says, p.Name, p.Version, p.Build, sha256.Sum256(body), len(body)))
+	}
+	list(build.Package{Name: "signed-package", Version: "2.1.0", Build: "hb0f4dca_0"}, []byte(ts.ReadFile(signed+".conda")), true)
+	for _, name := range []string{"ebb", "tide"} {
+		p := build.Package{Name: name, Version: "1.0", Build: "0", Subdir: "linux-64"}
+		body, err := p.Conda()
+		ts.Check(err)
+		list(p, body, name == "tide")
 	}
 	ts.Check(os.WriteFile(filepath.Join(dir, "repodata.json"), []byte(`{"packages.conda":{`+strings.Join(members, ",")+`}}`), 0o644))
 }
