@@ -1,12 +1,17 @@
 package server_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 
 	"sluice/internal/account"
 	"sluice/internal/attest/policy"
+	"sluice/internal/audit"
+	"sluice/internal/channel"
+	"sluice/internal/curate"
+	"sluice/internal/fault"
 	"sluice/internal/servertest"
 	"sluice/internal/standin"
 )
@@ -142,5 +147,44 @@ func TestShownAgain(t *testing.T) {
 		does("1.1", unyank)
 		shown("", "0.0 0.1 0.2 1.0 1.1")
 		w.consistent(t)
+	})
+}
+
+// meanwhile is a store before whose change something else comes.
+type meanwhile struct {
+	curate.Store
+	comes func()
+}
+
+func (m meanwhile) Curate(ctx context.Context, ch channel.Channel, ids []int64, c curate.Change, e audit.Event) (curate.Outcome, error) {
+	m.comes()
+	return m.Store.Curate(ctx, ch, ids, c, e)
+}
+
+// What is demanded when the change is made counts, not what was when it was asked for.
+func TestShownAgainMeanwhile(t *testing.T) {
+	t.Parallel()
+	attestedBoth(t, func(t *testing.T, w *attested) {
+		tok, _ := w.run(t, standin.Run{})
+		file, body := version(t, "1.0")
+		if status, said := w.send(t, tok, file, body); status != http.StatusOK {
+			t.Fatalf("%d %s", status, said)
+		}
+		do := func(kind curate.Kind, comes func(*policy.Policy)) error {
+			keep := &curate.Curator{Store: meanwhile{w.DB, func() { w.demand(t, comes) }}, URL: w.URL}
+			_, err := keep.Do(t.Context(), audit.Actor{Kind: audit.Operator}, w.forge, curate.Selection{Name: "tide"}, curate.Change{Kind: kind, Reason: "a test"})
+			return err
+		}
+		required := func(p *policy.Policy) { p.Mode = policy.Required }
+		if err := do(curate.Yank, required); err != nil {
+			t.Errorf("a yank: %v", err)
+		}
+		w.demand(t, func(*policy.Policy) {})
+		if err := do(curate.Unyank, required); !fault.Is(err, fault.AttestationRequired) {
+			t.Errorf("what was demanded before let it through: %v", err)
+		}
+		if err := do(curate.Unyank, func(*policy.Policy) {}); err != nil {
+			t.Errorf("what was demanded before holds it back: %v", err)
+		}
 	})
 }

@@ -118,7 +118,7 @@ func (s *service) changeRoutes(tags []string) {
 		OperationID: "change-artifacts", Method: http.MethodPost, Path: "/channels/{channel}/changes", Tags: tags,
 		Summary: "Yank, delete, label or correct files, or take that back",
 		Description: "For maintainers of the channel; delete and restore for its owners. All files are changed in one transaction, or none. " +
-			"What changes is in every index file at once.",
+			"What changes is in every index file at once. A file without an attestation comes into sight (unyank, restore, list, move) only where the channel would take it now.",
 	}, s.changeArtifacts)
 }
 
