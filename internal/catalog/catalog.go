@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/internal/attest"
+	"sluice/internal/attest/policy"
 	"sluice/internal/channel"
 	"sluice/internal/conda"
 	"sluice/internal/conda/artifact"
@@ -35,6 +36,8 @@ type Package struct {
 	Source string
 	// Yanked says that it is yanked, and with it every other file of the package.
 	Yanked bool
+	// Signatures are of its attestations, in their order; only where the query asks for them.
+	Signatures []policy.Signature
 }
 
 // File is one artifact.
@@ -89,8 +92,22 @@ type Attestation struct {
 	NoLongerTrusted *attest.Distrust
 }
 
+// Signed is what a policy asks of an attestation.
+func (a Attestation) Signed() policy.Signature {
+	return policy.Signature{Verdict: a.Verdict, Fit: policy.Fit(a.Fit), Distrust: a.NoLongerTrusted}
+}
+
 // ByCI reports whether a trusted publisher published f.
 func (f File) ByCI() bool { return !f.Run.IsZero() }
+
+// Signatures are what a policy asks of f's attestations, in their order.
+func (f File) Signatures() []policy.Signature {
+	out := make([]policy.Signature, len(f.Attestations))
+	for i, a := range f.Attestations {
+		out[i] = a.Signed()
+	}
+	return out
+}
 
 // Yanked reports whether solvers do not see f.
 func (f File) Yanked() bool { return !f.YankedAt.IsZero() }
@@ -115,6 +132,8 @@ type Release struct {
 	Run trust.Provenance
 	// Uploader is the account, or the repository of the run; Source is where it was imported from, if it was.
 	Uploader, Source string
+	// Signatures are those of each of its files; empty for a file that has none.
+	Signatures [][]policy.Signature
 }
 
 // Totals are the sums over a channel.
@@ -157,6 +176,8 @@ type Query struct {
 	Subdir string
 	// By limits to "ci" (every file by a trusted publisher) or "token" (any file with an API token).
 	By string
+	// Signatures asks for those of each package, too.
+	Signatures bool
 	// After and AfterChannel are the last name, and its channel, of the page before.
 	After, AfterChannel string
 	// Limit is the number at most, 1 to 200.
@@ -237,6 +258,7 @@ func releases(files []File) []Release {
 		}
 		r := &out[i]
 		r.Files++
+		r.Signatures = append(r.Signatures, f.Signatures())
 		if !slices.Contains(r.Subdirs, f.Subdir.String()) {
 			r.Subdirs = append(r.Subdirs, f.Subdir.String())
 		}

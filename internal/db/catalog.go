@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/catalog"
 	"sluice/internal/conda"
 	"sluice/internal/fault"
@@ -42,11 +43,58 @@ func (db *DB) Packages(ctx context.Context, q catalog.Query) ([]catalog.Package,
 		return nil, nil
 	}
 	var p params
-	query := `SELECT c.name, p.name, p.latest_version, p.summary, p.subdirs, p.artifacts, p.by_ci, p.updated_us, a.created_us, a.provenance,
-			coalesce(a.source, ''), CASE WHEN a.yanked_us IS NULL THEN 0 ELSE 1 END
+	query := `SELECT p.latest_id, c.name, p.name, p.latest_version, p.summary, p.subdirs, p.artifacts, p.by_ci, p.updated_us, a.created_us, a.provenance,
+			coalesce(a.source, ''), CASE WHEN a.yanked_us IS NULL THEN 0 ELSE 1 END, coalesce(length(a.sidecar_sha256), 0)
 		FROM package p JOIN channel c ON c.id = p.channel_id LEFT JOIN artifact a ON a.id = p.latest_id WHERE ` + wherePackages(&p, q) +
 		` ORDER BY p.name, c.name LIMIT ` + p.add(min(max(q.Limit, 1), 201))
-	return collect(ctx, db.reader, scanPackage, query, p.args...)
+	rows, err := collect(ctx, db.reader, scanPackage, query, p.args...)
+	if err != nil {
+		return nil, fmt.Errorf("packages: %w", err)
+	}
+	signatures := map[int64][]policy.Signature{}
+	if q.Signatures {
+		if signatures, err = db.signatures(ctx, rows); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]catalog.Package, len(rows))
+	for i, r := range rows {
+		out[i] = r.Package
+		out[i].Signatures = signatures[r.latestID]
+	}
+	return out, nil
+}
+
+// signatures reads those of the latest file of each package, by the files' ids: one query for a whole page of a list, with a
+// seek for each file that has any. Nothing of it is kept in the packages' lines, for what counts changes with what channels
+// demand.
+func (db *DB) signatures(ctx context.Context, packages []packageRow) (map[int64][]policy.Signature, error) {
+	out := map[int64][]policy.Signature{}
+	var p params
+	var marks []string
+	for _, k := range packages {
+		if k.sidecar > 0 {
+			marks = append(marks, p.add(k.latestID))
+		}
+	}
+	if len(marks) == 0 {
+		return out, nil
+	}
+	type row struct {
+		id int64
+		policy.Signature
+	}
+	rows, err := collect(ctx, db.reader, func(r *sql.Rows, v *row) error {
+		return r.Scan(&v.id, jsonText{&v.Verdict}, &v.Fit, jsonText{&v.Distrust})
+	}, `SELECT t.artifact_id, t.verdict, t.fit, t.no_longer_trusted FROM attestation t JOIN artifact a ON a.id = t.artifact_id AND a.sha256 = t.sha256
+		WHERE t.artifact_id IN (`+strings.Join(marks, ", ")+`) ORDER BY t.artifact_id, t.ordinal`, p.args...)
+	if err != nil {
+		return nil, fmt.Errorf("signatures of packages: %w", err)
+	}
+	for _, r := range rows {
+		out[r.id] = append(out[r.id], r.Signature)
+	}
+	return out, nil
 }
 
 // Count implements catalog.Store.
@@ -87,10 +135,17 @@ func wherePackages(p *params, q catalog.Query) string {
 	return query
 }
 
-func scanPackage(r *sql.Rows, k *catalog.Package) error {
+// packageRow is a package with its latest file: which, and how many bytes the digest of its attestations has.
+type packageRow struct {
+	catalog.Package
+	latestID int64
+	sidecar  int
+}
+
+func scanPackage(r *sql.Rows, k *packageRow) error {
 	var channel string
-	err := r.Scan(&channel, &k.Name, &k.Latest, &k.Summary, jsonText{&k.Subdirs}, &k.Artifacts, &k.ByCI, when{&k.UpdatedAt}, when{&k.LatestAt}, jsonText{&k.Run},
-		&k.Source, &k.Yanked)
+	err := r.Scan(&k.latestID, &channel, &k.Name, &k.Latest, &k.Summary, jsonText{&k.Subdirs}, &k.Artifacts, &k.ByCI, when{&k.UpdatedAt}, when{&k.LatestAt}, jsonText{&k.Run},
+		&k.Source, &k.Yanked, &k.sidecar)
 	if err != nil {
 		return err
 	}

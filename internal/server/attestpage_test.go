@@ -2,10 +2,13 @@ package server_test
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
 	"sluice/internal/attest/policy"
+	"sluice/internal/audit"
+	"sluice/internal/curate"
 	"sluice/internal/standin"
 )
 
@@ -74,5 +77,69 @@ func TestAttestedPages(t *testing.T) {
 		if page := w.page(t, versions); !strings.Contains(page, `aria-label="1.1, noarch, by CI, attestation verified"`) || !strings.Contains(page, `aria-label="1.0, noarch, by CI"`) {
 			t.Error("the versions do not show which of them still count")
 		}
+	})
+}
+
+// drawn are the marks that lists draw beside a text, as those hear them who do not see them.
+var drawn = regexp.MustCompile(`<span class="vh">(by CI|by CI, attestation verified|with an API token|imported), </span>`)
+
+// lists fails unless the first mark of each list is this one: the newest file's of the only package, and the newest release's.
+func (w *attested) lists(t *testing.T, when, want string) {
+	t.Helper()
+	for _, path := range []string{"/channels/forge", "/search?q=tide", "/"} {
+		got := "none"
+		if m := drawn.FindStringSubmatch(w.page(t, path)); m != nil {
+			got = m[1]
+		}
+		if got != want {
+			t.Errorf("%s, %s: the mark is %q, want %q", when, path, got, want)
+		}
+	}
+}
+
+// Lists mark what counts by what the channel demands now, whenever it came, of the newest file that is there.
+func TestAttestedLists(t *testing.T) {
+	t.Parallel()
+	attestedBoth(t, func(t *testing.T, w *attested) {
+		const disc, ring = "by CI, attestation verified", "by CI"
+		tok, extensions := w.run(t, standin.Run{})
+		publish := func(v, token string, signed bool) (later []byte) {
+			file, body := version(t, v)
+			bundle := w.sign(extensions, file, body, w.URL+"/forge")
+			var with [][]byte
+			if signed {
+				with = [][]byte{bundle}
+			}
+			if status, said := w.send(t, token, file, body, with...); status != http.StatusOK {
+				t.Fatalf("%s: %d %s", v, status, said)
+			}
+			return bundle
+		}
+		keep := func(kind curate.Kind, v string) {
+			c := &curate.Curator{Store: w.DB}
+			if _, err := c.Do(t.Context(), audit.Actor{Kind: audit.Operator}, w.forge, curate.Selection{Name: "tide", Version: v}, curate.Change{Kind: kind, Reason: "a test"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		publish("1.0", tok, true)
+		w.lists(t, "attested", disc)
+		later := publish("1.1", tok, false)
+		w.lists(t, "not attested, as the one before was", ring)
+		w.add(t, "tide-1.1-0.conda", w.annUploads, later, http.StatusCreated)
+		w.lists(t, "attested later", disc)
+		publish("1.2", tok, false)
+		w.lists(t, "not attested", ring)
+		keep(curate.Delete, "1.2")
+		w.lists(t, "deleted, and the one before is attested", disc)
+		keep(curate.Yank, "1.1")
+		keep(curate.Yank, "1.0")
+		w.lists(t, "all yanked", disc)
+		keep(curate.Unyank, "1.0")
+		w.demand(t, func(p *policy.Policy) { p.Denied = []policy.Denial{{Run: extensions[21], Why: "taken over"}} })
+		w.lists(t, "denied", ring)
+		w.demand(t, func(p *policy.Policy) { p.Denied = []policy.Denial{} })
+		w.lists(t, "no longer denied", disc)
+		publish("1.3", w.annUploads, true)
+		w.lists(t, "by a key, with what a run has signed", "with an API token")
 	})
 }

@@ -197,6 +197,11 @@ func TestSecondLook(t *testing.T) {
 			if _, _, page := w.Get(t, "/channels/forge/packages/tide", ""); strings.Contains(page, "No longer trusted since") != (tt.code != "") {
 				t.Errorf("%s: the page says otherwise", tt.name)
 			}
+			if tt.code == "" {
+				w.lists(t, tt.name, "by CI, attestation verified")
+			} else {
+				w.lists(t, tt.name, "by CI")
+			}
 			if err := w.counts(t, one); tt.code == "" && err != nil || tt.code != "" && fault.CodeOf(err) != tt.code {
 				t.Errorf("%s: it counts: %v", tt.name, err)
 			}

@@ -6,19 +6,44 @@ import (
 
 	"sluice/internal/attest/policy"
 	"sluice/internal/catalog"
+	"sluice/internal/channel"
+	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/server/web/page"
 )
 
-// counts refuses an attestation that satisfies no demand of the channel, as it demands today.
-func (p pack) counts(a catalog.Attestation) error {
-	return p.Attestations.Counts(policy.Signature{Verdict: a.Verdict, Fit: policy.Fit(a.Fit), Distrust: a.NoLongerTrusted}, p.address)
+// demand is what a channel demands of attestations today.
+type demand struct {
+	policy policy.Policy
+	// address is where clients find the channel, which attestations are made for.
+	address string
+}
+
+func (s *site) demandOf(ch channel.Channel) demand {
+	return demand{ch.Attestations, s.URL + "/" + ch.Name.String()}
+}
+
+// demandsOf are the demands of channels, by their names.
+func (s *site) demandsOf(channels []channel.Channel) map[conda.Channel]demand {
+	out := make(map[conda.Channel]demand, len(channels))
+	for _, ch := range channels {
+		out[ch.Name] = s.demandOf(ch)
+	}
+	return out
+}
+
+// counts refuses an attestation that satisfies nothing that is demanded.
+func (d demand) counts(s policy.Signature) error { return d.policy.Counts(s, d.address) }
+
+// satisfied reports whether one of a file's signatures counts.
+func (d demand) satisfied(signatures []policy.Signature) bool {
+	return slices.ContainsFunc(signatures, func(s policy.Signature) bool { return d.counts(s) == nil })
 }
 
 // attested counts the files that carry an attestation that counts.
 func (p pack) attested(files []catalog.File) (n int) {
 	for _, f := range files {
-		if slices.ContainsFunc(f.Attestations, func(a catalog.Attestation) bool { return p.counts(a) == nil }) {
+		if p.satisfied(f.Signatures()) {
 			n++
 		}
 	}
@@ -47,7 +72,7 @@ func (p pack) signed(a catalog.Attestation) page.Attested {
 			Commit: s.Commit, Ref: s.Ref, Trigger: s.Trigger, Environment: s.Environment, Runner: s.Runner, Linked: p.inside || s.Visibility == "public",
 		},
 	}
-	why := p.counts(a)
+	why := p.counts(a.Signed())
 	out.Counts = why == nil
 	if refusal, ok := errors.AsType[*fault.Error](why); ok {
 		out.Why = refusal.Detail

@@ -76,7 +76,7 @@ func (s *site) channel(w http.ResponseWriter, r *http.Request) error {
 		Artifacts: p.totals.Artifacts, Bytes: p.totals.Bytes, ByCI: p.totals.ByCI, ByToken: p.totals.Artifacts - p.totals.ByCI,
 		Publishers: briefly(p.rules), MayManage: p.owner,
 	}
-	if v.Packages, v.Paging, err = s.packages(r.Context(), ask, func(last catalog.Package) string {
+	if v.Packages, v.Paging, err = s.packages(r.Context(), []channel.Channel{ch}, ask, func(last catalog.Package) string {
 		q := v.Filter.Query()
 		q.Set("after", last.Name)
 		return page.ChannelPath(p.head.Name) + "?" + q.Encode()
@@ -101,7 +101,7 @@ func (s *site) fillSide(ctx context.Context, p place, v *page.ChannelView) error
 		return err
 	}
 	for _, r := range recent {
-		v.Recent = append(v.Recent, release(r, p.inside))
+		v.Recent = append(v.Recent, release(r, p.inside, s.demandOf(p.Channel)))
 	}
 	if len(recent) > 0 {
 		v.Example = recent[0].Name
@@ -144,8 +144,9 @@ func packageQuery(r *http.Request, ch channel.Channel) (catalog.Query, error) {
 	return ask, nil
 }
 
-// packages reads one page of a list of packages. next makes the address of the page after the last row.
-func (s *site) packages(ctx context.Context, ask catalog.Query, next func(last catalog.Package) string) ([]page.PackageRow, page.Paging, error) {
+// packages reads one page of a list of the channels' packages. next makes the address of the page after the last row.
+func (s *site) packages(ctx context.Context, in []channel.Channel, ask catalog.Query, next func(last catalog.Package) string) ([]page.PackageRow, page.Paging, error) {
+	ask.Signatures = true
 	found, err := s.Catalog.Store.Packages(ctx, ask)
 	if err != nil {
 		return nil, page.Paging{}, err
@@ -158,11 +159,17 @@ func (s *site) packages(ctx context.Context, ask catalog.Query, next func(last c
 		found = found[:perPage]
 		paging.Next = next(found[perPage-1])
 	}
+	return s.rows(in, found), paging, nil
+}
+
+// rows are packages of the channels as lists show them.
+func (s *site) rows(in []channel.Channel, found []catalog.Package) []page.PackageRow {
+	demands := s.demandsOf(in)
 	rows := make([]page.PackageRow, len(found))
 	for i, p := range found {
-		rows[i] = row(p)
+		rows[i] = row(p, demands[p.Channel])
 	}
-	return rows, paging, nil
+	return rows
 }
 
 // paging counts where in the whole list a page stands. What is not known for certain is left out.

@@ -89,9 +89,10 @@ func (s *site) recent(ctx context.Context, channels []channel.Channel, limit int
 	if err != nil {
 		return nil, err
 	}
+	demands := s.demandsOf(channels)
 	out := make([]page.Release, len(releases))
 	for i, rel := range releases {
-		out[i] = release(rel, inside[rel.Channel.String()])
+		out[i] = release(rel, inside[rel.Channel.String()], demands[rel.Channel])
 	}
 	return out, nil
 }

@@ -2,8 +2,10 @@ package web
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 
+	"sluice/internal/attest/policy"
 	"sluice/internal/catalog"
 	"sluice/internal/server/web/page"
 	"sluice/internal/trust"
@@ -45,11 +47,12 @@ func fileOrigin(f catalog.File, inside bool, rules map[int64]bool) page.Origin {
 	return o
 }
 
-// release is the files of one version from one run or person.
-func release(r catalog.Release, inside bool) page.Release {
+// release is the files of one version from one run or person, by what its channel demands: it is attested where every file is.
+func release(r catalog.Release, inside bool, d demand) page.Release {
 	return page.Release{
 		Channel: r.Channel.String(), Package: r.Name, Version: r.Version, Subdirs: r.Subdirs,
 		Origin: sourced(origin(r.Run, r.Uploader, inside), r.Source), At: r.At,
+		Attested: !slices.ContainsFunc(r.Signatures, func(of []policy.Signature) bool { return !d.satisfied(of) }),
 	}
 }
 
@@ -61,10 +64,10 @@ func sourced(o page.Origin, source string) page.Origin {
 	return o
 }
 
-// row is a package in a list.
-func row(p catalog.Package) page.PackageRow {
+// row is a package in a list, by what its channel demands.
+func row(p catalog.Package, d demand) page.PackageRow {
 	return page.PackageRow{
 		Channel: p.Channel.String(), Name: p.Name, Summary: p.Summary, Latest: p.Latest, Subdirs: p.Subdirs,
-		Origin: sourced(origin(p.Run, "", false), p.Source), At: p.LatestAt, Yanked: p.Yanked,
+		Origin: sourced(origin(p.Run, "", false), p.Source), At: p.LatestAt, Yanked: p.Yanked, Attested: d.satisfied(p.Signatures),
 	}
 }

@@ -24,8 +24,7 @@ type pack struct {
 	channel.Channel
 	name     string
 	versions []catalog.Version
-	// address is where clients find the channel, which attestations are made for.
-	address string
+	demand
 	// latest is the place of the version to show; inside says that the reader is a member of the channel.
 	latest int
 	inside bool
@@ -38,7 +37,7 @@ func (s *site) openPackage(r *http.Request) (pack, error) {
 	if err != nil {
 		return pack{}, err
 	}
-	p := pack{Channel: ch, name: r.PathValue("package"), address: s.URL + "/" + ch.Name.String()}
+	p := pack{Channel: ch, name: r.PathValue("package"), demand: s.demandOf(ch)}
 	if conda.CheckName(p.name) != nil {
 		return p, s.noPackage(ctx, ch, p.name)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice/internal/catalog"
+	"sluice/internal/channel"
 	"sluice/internal/server/web/page"
 )
 
@@ -36,7 +37,7 @@ func (s *site) find(r *http.Request, q url.Values, v *page.SearchView) error {
 	v.Channels = len(channels)
 	here := page.SearchPath + "?q=" + url.QueryEscape(v.Query)
 	ask := catalog.Query{Channels: ids(channels), Text: v.Query, After: q.Get("after"), AfterChannel: q.Get("in"), Limit: perPage + 1}
-	v.Packages, v.Paging, err = s.packages(ctx, ask, func(last catalog.Package) string {
+	v.Packages, v.Paging, err = s.packages(ctx, channels, ask, func(last catalog.Package) string {
 		return here + "&after=" + url.QueryEscape(last.Name) + "&in=" + url.QueryEscape(last.Channel.String())
 	})
 	if err != nil {
@@ -46,7 +47,7 @@ func (s *site) find(r *http.Request, q url.Values, v *page.SearchView) error {
 		v.Paging.First = here
 		return nil
 	}
-	if err := s.exactFirst(r, ask, v); err != nil {
+	if err := s.exactFirst(r, channels, v); err != nil {
 		return err
 	}
 	if len(v.Packages) == 0 {
@@ -57,18 +58,14 @@ func (s *site) find(r *http.Request, q url.Values, v *page.SearchView) error {
 
 // exactFirst puts the packages of just that name at the head of the first page. Those that also stand further
 // down the list stay there.
-func (s *site) exactFirst(r *http.Request, ask catalog.Query, v *page.SearchView) error {
+func (s *site) exactFirst(r *http.Request, channels []channel.Channel, v *page.SearchView) error {
 	name := strings.ToLower(v.Query)
-	found, err := s.Catalog.Store.Packages(r.Context(), catalog.Query{Channels: ask.Channels, Names: []string{name}, Limit: perPage})
+	found, err := s.Catalog.Store.Packages(r.Context(), catalog.Query{Channels: ids(channels), Names: []string{name}, Signatures: true, Limit: perPage})
 	if err != nil || len(found) == 0 {
 		return err
 	}
 	rest := slices.DeleteFunc(v.Packages, func(p page.PackageRow) bool { return p.Name == name })
-	v.Packages = nil
-	for _, p := range found {
-		v.Packages = append(v.Packages, row(p))
-	}
-	if v.Packages = append(v.Packages, rest...); len(v.Packages) > v.Paging.To {
+	if v.Packages = append(s.rows(channels, found), rest...); len(v.Packages) > v.Paging.To {
 		v.Paging.From, v.Paging.To = 0, 0 // one more than the page has in the order of names
 	}
 	return nil

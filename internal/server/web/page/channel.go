@@ -74,7 +74,12 @@ type PackageRow struct {
 	At      time.Time
 	// Yanked says that the latest is yanked, and so is everything else of the package.
 	Yanked bool
+	// Attested says that the file that came last carries an attestation that counts.
+	Attested bool
 }
+
+// mark is how the file came, and that CI has attested it.
+func (r PackageRow) mark() mark { return r.Origin.attestedMark(r.Attested) }
 
 // PackageFilter is what narrows a channel's list of packages; its fields are the query of the page's address.
 type PackageFilter struct {

@@ -562,7 +562,7 @@ func packageList(f Frame, v ChannelView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = legend(byCI, byToken, imported, yanked).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = legend(attested, byCI, byToken, imported, yanked).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -755,7 +755,7 @@ func packageRow(f Frame, r PackageRow, inFront bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = marked(r.Origin.mark()).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = marked(r.mark()).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -29,10 +29,7 @@ func (v PackageView) groups() []group {
 
 // mark is that of the way, or that all of it is attested.
 func (g group) mark() mark {
-	if g.origin.ByCI() && !slices.ContainsFunc(g.files, func(f File) bool { return !f.attested() }) {
-		return attested
-	}
-	return g.origin.mark()
+	return g.origin.attestedMark(!slices.ContainsFunc(g.files, func(f File) bool { return !f.attested() }))
 }
 
 // last is when the last of the files came.

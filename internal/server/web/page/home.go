@@ -38,7 +38,12 @@ type Release struct {
 	Origin  Origin
 	// At is when the last of the files came.
 	At time.Time
+	// Attested says that each of the files carries an attestation that counts.
+	Attested bool
 }
+
+// mark is how the release came, and that CI has attested all of it.
+func (r Release) mark() mark { return r.Origin.attestedMark(r.Attested) }
 
 func (v HomeView) title() string {
 	if v.Title == "" {

@@ -196,7 +196,7 @@ func Home(f Frame, v HomeView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = legend(byCI, byToken, imported, yanked).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = legend(attested, byCI, byToken, imported, yanked).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -564,7 +564,7 @@ func releaseRow(f Frame, r Release) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = marked(r.Origin.mark()).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = marked(r.mark()).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

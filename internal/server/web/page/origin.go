@@ -58,6 +58,14 @@ func (o Origin) mark() mark {
 	return byToken
 }
 
+// attestedMark is the mark of what came so and may be attested: what came otherwise than by CI keeps the mark that says so.
+func (o Origin) attestedMark(all bool) mark {
+	if all && o.ByCI() {
+		return attested
+	}
+	return o.mark()
+}
+
 // from is the channel that it was imported from, for a sentence.
 func (o Origin) from() span { return link(show(short(o.Imported)), o.Imported) }
 

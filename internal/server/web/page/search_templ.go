@@ -156,7 +156,7 @@ func Search(f Frame, v SearchView) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = legend(byCI, byToken, imported, yanked).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = legend(attested, byCI, byToken, imported, yanked).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

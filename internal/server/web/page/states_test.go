@@ -46,25 +46,25 @@ func allSubdirs() []string {
 
 func releases() []Release {
 	return []Release{
-		{"forge", "zellij", "0.44.0", []string{"linux-64", "linux-aarch64"}, run("acme/forge", "build.yml", "1237", "2"), before(2 * time.Minute)},
-		{"forge", "tidelib", "2.4.1", []string{"noarch"}, run("acme/tidelib", "release.yml", "311", "1"), before(8 * time.Minute)},
-		{"forge", "ripgrep", "15.1.0", allSubdirs(), run("acme/forge", "build.yml", "1234", "1"), before(124 * time.Minute)},
-		{"tide", "tidelib-data", "2026.11", []string{"noarch"}, run("acme/tide-tables", "data.yml", "96", "1"), time.Date(2026, 11, 22, 11, 20, 0, 0, time.UTC)},
-		{"tide", "oldmodel", "3.1", []string{"linux-64"}, Origin{}, before(120 * time.Hour)},
+		{"forge", "zellij", "0.44.0", []string{"linux-64", "linux-aarch64"}, run("acme/forge", "build.yml", "1237", "2"), before(2 * time.Minute), true},
+		{"forge", "tidelib", "2.4.1", []string{"noarch"}, run("acme/tidelib", "release.yml", "311", "1"), before(8 * time.Minute), true},
+		{"forge", "ripgrep", "15.1.0", allSubdirs(), run("acme/forge", "build.yml", "1234", "1"), before(124 * time.Minute), true},
+		{"tide", "tidelib-data", "2026.11", []string{"noarch"}, run("acme/tide-tables", "data.yml", "96", "1"), time.Date(2026, 11, 22, 11, 20, 0, 0, time.UTC), false},
+		{"tide", "oldmodel", "3.1", []string{"linux-64"}, Origin{}, before(120 * time.Hour), true},
 	}
 }
 
 func packages() []PackageRow {
 	ci := run("acme/forge", "build.yml", "1217", "1")
 	rows := []PackageRow{
-		{"forge", "bat", "A cat clone with wings", "0.26.0", allSubdirs(), ci, before(12 * 24 * time.Hour), false},
-		{"forge", "fieldkit", "Read sensor logs of the field stations", "0.3.1", []string{"noarch"}, Origin{Member: "mara"}, before(205 * 24 * time.Hour), false},
-		{"forge", "libtide", "C library behind tidelib", "2.4.1", []string{"linux-64", "osx-arm64", "win-64"}, run("acme/tidelib", "release.yml", "310", "1"), before(130 * time.Minute), false},
-		{"forge", "libtide-devel-static-with-openmp-and-mkl-and-every-other-thing-64", "Static libtide for the cluster images", "2.4.1", []string{"linux-64"}, run("acme/tidelib", "release.yml", "310", "1"), before(130 * time.Minute), false},
-		{"forge", "ripgrep", "Search directories for a pattern", "15.1.0", allSubdirs(), ci, before(124 * time.Minute), false},
-		{"forge", "sd", "Find and replace that is easy to read", "1.0.0", allSubdirs()[:4], ci, before(174 * 24 * time.Hour), false},
-		{"forge", "xsv", "", "0.13.0", []string{"linux-64"}, ci, before(400 * 24 * time.Hour), true},
-		{"forge", "zellij", "A terminal workspace", "0.44.0", allSubdirs()[:2], run("acme/forge", "build.yml", "1237", "2"), before(2 * time.Minute), false},
+		{"forge", "bat", "A cat clone with wings", "0.26.0", allSubdirs(), ci, before(12 * 24 * time.Hour), false, true},
+		{"forge", "fieldkit", "Read sensor logs of the field stations", "0.3.1", []string{"noarch"}, Origin{Member: "mara"}, before(205 * 24 * time.Hour), false, true},
+		{"forge", "libtide", "C library behind tidelib", "2.4.1", []string{"linux-64", "osx-arm64", "win-64"}, run("acme/tidelib", "release.yml", "310", "1"), before(130 * time.Minute), false, true},
+		{"forge", "libtide-devel-static-with-openmp-and-mkl-and-every-other-thing-64", "Static libtide for the cluster images", "2.4.1", []string{"linux-64"}, run("acme/tidelib", "release.yml", "310", "1"), before(130 * time.Minute), false, true},
+		{"forge", "ripgrep", "Search directories for a pattern", "15.1.0", allSubdirs(), ci, before(124 * time.Minute), false, true},
+		{"forge", "sd", "Find and replace that is easy to read", "1.0.0", allSubdirs()[:4], ci, before(174 * 24 * time.Hour), false, false},
+		{"forge", "xsv", "", "0.13.0", []string{"linux-64"}, ci, before(400 * 24 * time.Hour), true, false},
+		{"forge", "zellij", "A terminal workspace", "0.44.0", allSubdirs()[:2], run("acme/forge", "build.yml", "1237", "2"), before(2 * time.Minute), false, true},
 	}
 	return rows
 }

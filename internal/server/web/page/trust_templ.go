@@ -557,7 +557,7 @@ func event(f Frame, r Release) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = marked(r.Origin.mark()).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = marked(r.mark()).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
