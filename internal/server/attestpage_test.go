@@ -29,10 +29,10 @@ func TestAttestedPages(t *testing.T) {
 		tok, extensions := w.run(t, standin.Run{})
 		_, foreign := w.run(t, standin.Run{})
 		here := w.URL + "/forge"
-		for _, v := range []string{"1.0", "1.1", "1.2"} {
+		for _, v := range []string{"0.8", "1.0", "1.1", "1.2", "0.9"} {
 			file, body := version(t, v)
 			var bundles [][]byte
-			if v != "1.2" {
+			if strings.HasPrefix(v, "1.") && v != "1.2" {
 				bundles = append(bundles, w.sign(extensions, file, body, here))
 			}
 			if status, said := w.send(t, tok, file, body, bundles...); status != http.StatusOK {
@@ -47,9 +47,12 @@ func TestAttestedPages(t *testing.T) {
 			path      string
 			has, lack []string
 		}{
-			{versions + "/1.0", []string{"1 of 1 file carries an attestation.", "attested", extensions[21][len(w.CI.URL()+"/acme/forge/"):]}, []string{"another run than", "not attested", "Earlier versions"}},
-			{versions + "/1.1", []string{"Attestation 2 of 2", "Signed by another run than the one that uploaded it.", "/noarch/tide-1.1-0.conda/attestations/2\""}, []string{"not attested", "does not count"}},
-			{versions + "/1.2", []string{"The only file carries no attestation.", "Earlier versions do, ", "Not attested, unlike the version before."}, []string{"Signed by"}},
+			{versions + "/1.0", []string{"1 of 1 file carries an attestation.", "attested", extensions[21][len(w.CI.URL()+"/acme/forge/"):]}, []string{"another run than", "not attested", "attestation missing", "published earlier"}},
+			{versions + "/1.1", []string{"Attestation 2 of 2", "Signed by another run than the one that uploaded it.", "/noarch/tide-1.1-0.conda/attestations/2\""}, []string{"not attested", "attestation missing", "does not count"}},
+			{versions + "/1.2", []string{"The only file carries no attestation.", "Versions published earlier do, 1.1 the last.", "Not attested, unlike the version before.", "attestation missing", "Earlier files of tide are attested, this one is not."}, []string{"Signed by"}},
+			// What came before is a question of time, not of numbers.
+			{versions + "/0.8", []string{"No file of this version carries an attestation.", "not attested"}, []string{"attestation missing", "published earlier"}},
+			{versions + "/0.9", []string{"Versions published earlier do, 1.1 the last.", "attestation missing"}, []string{"unlike the version before"}},
 			{versions, []string{`aria-label="1.1, noarch, by CI, attestation verified"`, `aria-label="1.2, noarch, by CI"`}, nil},
 		} {
 			page := w.page(t, tt.path)

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"sluice/internal/attest/policy"
 	"sluice/internal/catalog"
@@ -50,14 +51,44 @@ func (p pack) attested(files []catalog.File) (n int) {
 	return n
 }
 
-// lastAttested is the first of the versions that has an attested file; "" where none has.
-func (p pack) lastAttested(versions []catalog.Version) string {
-	for _, v := range versions {
-		if p.attested(v.Files) > 0 {
-			return v.Version
+// signedAt is when a file that carries an attestation that counts came, and of which version it is.
+type signedAt struct {
+	time    time.Time
+	version string
+}
+
+// history is of all files that carry an attestation that counts, the last first.
+func (p pack) history() []signedAt {
+	var out []signedAt
+	for _, v := range p.versions {
+		for _, f := range v.Files {
+			if p.satisfied(f.Signatures()) {
+				out = append(out, signedAt{f.UploadedAt, v.Version})
+			}
 		}
 	}
-	return ""
+	slices.SortFunc(out, func(a, b signedAt) int { return b.time.Compare(a.time) })
+	return out
+}
+
+// stepsBack is the version of the last attested file that came before f, where f is not attested itself; else "". An import
+// is no step back: nobody demands anything of it.
+func (p pack) stepsBack(f catalog.File, history []signedAt) string {
+	i := slices.IndexFunc(history, func(s signedAt) bool { return s.time.Before(f.UploadedAt) })
+	if i < 0 || f.Source != "" || p.satisfied(f.Signatures()) {
+		return ""
+	}
+	return history[i].version
+}
+
+// earlier is the last other version of which an attested file had come when v began to; else "".
+func earlier(v catalog.Version, history []signedAt) string {
+	began := first(v)
+	i := slices.IndexFunc(history, func(s signedAt) bool { return s.version != v.Version && s.time.Before(began) })
+	if i < 0 {
+		return ""
+	}
+	return history[i].version
 }
 
 // signed is an attestation as its reader may see it: what a private repository has on its own site is linked for members

@@ -117,12 +117,15 @@ func (s *site) showPackage(w http.ResponseWriter, r *http.Request, p pack, i int
 		return err
 	}
 	v.Summary, v.Said = said(shown.Files)
+	history := p.history()
+	v.Earlier = earlier(shown, history)
 	for _, f := range shown.Files {
-		v.Files = append(v.Files, p.file(f, fileOrigin(f, p.inside, rules)))
+		file := p.file(f, fileOrigin(f, p.inside, rules))
+		file.StepsBack = p.stepsBack(f, history)
+		v.Files = append(v.Files, file)
 	}
 	if i+1 < len(p.versions) {
 		v.Before = &page.Before{Version: p.versions[i+1].Version, Origin: p.usual(p.versions[i+1]), Files: len(p.versions[i+1].Files), Attested: p.attested(p.versions[i+1].Files)}
-		v.Earlier = p.lastAttested(p.versions[i+1:])
 	}
 	if v.Here, err = s.here(ctx, p.ID, shown.Files); err != nil {
 		return err

@@ -67,6 +67,11 @@ func (f File) uncounted() bool {
 	return !f.attested() && f.distrusted().IsZero() && slices.ContainsFunc(f.Attestations, Attested.publishes)
 }
 
+// missing reports whether the file carries nothing, though files before it do.
+func (f File) missing() bool {
+	return f.StepsBack != "" && !f.attested() && f.distrusted().IsZero() && !f.uncounted()
+}
+
 // publishes says that the statement is one of CEP 27: that the file was published.
 func (a Attested) publishes() bool { return a.Predicate == publishPredicate }
 
@@ -222,13 +227,35 @@ func (v PackageView) verdict() (t tone, bold string, rest []span) {
 		return told, v.carry(n) + ".", append([]span{words(pick(n == 1, " This server checked it when it came.", " This server checked each one when it came."))}, see...)
 	case n > 0:
 		left := len(v.Files) - n
-		return look, v.carry(n) + ".", append([]span{words(" This server checked " + pick(n == 1, "it", "each one") + " when it came. " + number(left) + pick(left == 1, " does not carry one.", " do not carry one."))}, see...)
+		rest = []span{words(" This server checked " + pick(n == 1, "it", "each one") + " when it came. " + number(left) + pick(left == 1, " does not carry one.", " do not carry one."))}
+		if v.lost() != "" {
+			rest = append(rest, v.means(v.Before.Version)...)
+		}
+		return look, v.carry(n) + ".", append(rest, see...)
 	case uncounted > 0:
 		return look, v.carry(0) + " that counts here.", append([]span{words(" " + count(uncounted, "file") + pick(uncounted == 1, " carries one that does not; it says why.", " carry one that does not; each says why."))}, see...)
 	case v.Earlier != "":
-		return look, v.carry(0) + ".", []span{words(" Earlier versions do, "), {text: show(v.Earlier), url: VersionPath(v.Channel, v.Name, v.Earlier)}, words(" the last.")}
+		return look, v.carry(0) + ".", append([]span{words(" Versions published earlier do, " + show(v.Earlier) + " the last.")}, v.means(v.Earlier)...)
 	}
 	return quiet, "", nil
+}
+
+// means says what it can mean that attestations are missing where there were some, and what to do: version is one that had
+// them.
+func (v PackageView) means(version string) []span {
+	either := words(" Either the workflow no longer signs, or somebody publishes past it: ask the owners of " + show(v.Channel))
+	if version == v.Version {
+		return []span{either, words(", or take a file that is attested.")}
+	}
+	return []span{either, words(", or stay with "), {text: show(version), url: VersionPath(v.Channel, v.Name, version)}, words(" until you know.")}
+}
+
+// stepBack is what the reader of a file should look at whose package had attestations before; empty where there is nothing.
+func (v PackageView) stepBack(f File) (bold string, rest []span) {
+	if !f.missing() {
+		return "", nil
+	}
+	return "Earlier files of " + show(v.Name) + " are attested, this one is not.", v.means(f.StepsBack)
 }
 
 // carry is "3 of 5 files carry an attestation".

@@ -152,6 +152,15 @@ func (v PackageView) notice() (bold, rest string) {
 	return "", ""
 }
 
+// noticed is the rest of a notice, which leads on to what it can mean that attestations are missing.
+func (v PackageView) noticed(rest string) []span {
+	out := []span{words(" " + rest)}
+	if t, _, _ := v.verdict(); t == look && v.lost() != "" {
+		out = append(out, words(" "), span{text: "What to make of it", url: "#attested"})
+	}
+	return out
+}
+
 // others is how the files came that no run published.
 func (v PackageView) others() string {
 	tokens, imports := 0, 0

@@ -20,7 +20,8 @@ type PackageView struct {
 	Files []File
 	// Before is the version before this one; nil when there is none.
 	Before *Before
-	// Earlier is the newest version before this one of which a file carries an attestation that counts; empty for none.
+	// Earlier is the last other version of which a file with an attestation that counts had come before this one; empty for
+	// none.
 	Earlier string
 	// Versions is the newest versions' part of the matrix.
 	Versions Matrix
@@ -74,6 +75,9 @@ type File struct {
 	Patched bool
 	// Attestations are those of its bytes, in the order in which they came.
 	Attestations []Attested
+	// StepsBack is the version of the last file before this one that carries an attestation that counts, where this one has
+	// none; empty where there is none, or nothing to compare.
+	StepsBack string
 	// RunID finds everything that its run published; empty for no run.
 	RunID string
 }

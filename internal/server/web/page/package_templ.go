@@ -551,7 +551,7 @@ func packageNotices(v PackageView) templ.Component {
 			}
 		}
 		if bold, rest := v.notice(); bold != "" {
-			templ_7745c5c3_Err = note(look, bold, words(" "+rest)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = note(look, bold, v.noticed(rest)...).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -368,6 +368,7 @@ func TestVerdict(t *testing.T) {
 	}
 	distrusted := distrustedPackage()
 	distrusted.Files[1].Attestations = distrusted.Files[1].Attestations[:1]
+	const means = " Either the workflow no longer signs, or somebody publishes past it: ask the owners of forge, or stay with 15.0.0 until you know."
 	for _, tt := range []struct {
 		name               string
 		v                  PackageView
@@ -377,11 +378,11 @@ func TestVerdict(t *testing.T) {
 	}{
 		{"all", attestedPackage(), told, "5 of 5 files carry an attestation. This server checked each one when it came. See how", "", ""},
 		{"the only one", single(attestedPackage()), told, "1 of 1 file carries an attestation. This server checked it when it came. See how", "", ""},
-		{"some", partlyAttested(), look, "3 of 5 files carry an attestation. This server checked each one when it came. 2 do not carry one. See how",
+		{"some", partlyAttested(), look, "3 of 5 files carry an attestation. This server checked each one when it came. 2 do not carry one." + means + " See how",
 			"Fewer files are attested than of the version before.", "5 of 5 files of 15.0.0 carry an attestation; of this version 3 of 5 do."},
-		{"none any more", lostPackage(), look, "None of 5 files carries an attestation. Earlier versions do, 15.0.0 the last.",
+		{"none any more", lostPackage(), look, "None of 5 files carries an attestation. Versions published earlier do, 15.0.0 the last." + means,
 			"Not attested, unlike the version before.", "5 of 5 files of 15.0.0 carry an attestation; no file of this version does."},
-		{"none any more, nor by CI", token, look, "None of 5 files carries an attestation. Earlier versions do, 15.0.0 the last.",
+		{"none any more, nor by CI", token, look, "None of 5 files carries an attestation. Versions published earlier do, 15.0.0 the last." + means,
 			"Published another way than the version before.", "uploaded with an API token. 5 of 5 files of 15.0.0 carry an attestation; no file of this version does."},
 		{"only such as do not count", uncountedPackage(), look, "None of 2 files carries an attestation that counts here. 2 files carry one that does not; each says why. See how",
 			"Not attested, unlike the version before.", "no file of this version does."},
@@ -404,6 +405,31 @@ func TestVerdict(t *testing.T) {
 				saysNot(t, Package(frame(""), tt.v), "No file of this version carries an attestation.")
 			}
 		})
+	}
+}
+
+// A file without an attestation is marked where files before it have one, and says what that means; what was never attested, or
+// carries one that holds no more, is not.
+func TestStepBack(t *testing.T) {
+	const mark, note = "attestation missing", "Earlier files of ripgrep are attested, this one is not. Either the workflow no longer signs, or somebody publishes past it: ask the owners of forge, or "
+	all := lostPackage()
+	says(t, Package(frame(""), all), mark, note+"stay with 15.0.0 until you know.", "What to make of it")
+	some := partlyAttested()
+	for i := range some.Files {
+		some.Files[i].StepsBack = some.Version
+	}
+	some.Before = nil
+	if got := strings.Count(readPage(t, Package(frame(""), some)), mark); got != 2 {
+		t.Errorf("%d files are marked, want the two without an attestation", got)
+	}
+	says(t, Package(frame(""), some), note+"take a file that is attested.")
+	for _, v := range []PackageView{packageView(), attestedPackage(), uncountedPackage(), distrustedPackage()} {
+		for i := range v.Files {
+			if len(v.Files[i].Attestations) > 0 {
+				v.Files[i].StepsBack = "15.0.0"
+			}
+		}
+		saysNot(t, Package(frame(""), v), mark, "Earlier files of")
 	}
 }
 

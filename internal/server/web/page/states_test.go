@@ -254,7 +254,7 @@ func uncountedPackage() PackageView {
 func lostPackage() PackageView {
 	v := attestedPackage()
 	for i := range v.Files {
-		v.Files[i].Attestations = nil
+		v.Files[i].Attestations, v.Files[i].StepsBack = nil, "15.0.0"
 	}
 	return v
 }
