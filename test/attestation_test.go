@@ -69,7 +69,7 @@ func TestAttestedByTheClient(t *testing.T) {
 	// What the page of the package tells people to type.
 	as := []string{"--identity", certificate[9], "--channel", w.channelURL(w.forge)}
 	_, _, page := w.Get(t, "/channels/forge/packages/tide", "")
-	for _, part := range append([]string{"1 of 1 file carries an attestation", "sluice attestation check tide-1.0-0.conda", strings.TrimPrefix(certificate[21], certificate[12]+"/")}, as...) {
+	for _, part := range append([]string{"1 of 1 file carries an attestation", "sluice attestation check", "tide-1.0-0.conda</code>", strings.TrimPrefix(certificate[21], certificate[12]+"/")}, as...) {
 		if !strings.Contains(page, part) {
 			t.Errorf("the page does not say %q", part)
 		}

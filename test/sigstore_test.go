@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"sluice/internal/attest/attesttest"
+	"sluice/internal/channel"
 	"sluice/internal/conda"
 	"sluice/internal/conda/build"
 	"sluice/internal/config"
@@ -56,7 +57,7 @@ func TestAttestedBySigstore(t *testing.T) {
 	t.Parallel()
 	w := newSigning(t)
 	w.Publisher(t, w.forge, trust.PublisherSpec{})
-	channel := w.channelURL(w.forge)
+	address := w.channelURL(w.forge)
 	trustConfig := write(t, t.TempDir(), "trust.json", w.own.Config)
 	for _, signer := range []struct {
 		name string
@@ -64,7 +65,7 @@ func TestAttestedBySigstore(t *testing.T) {
 	}{
 		{"python", func(_ *standin.Job, u *clients.User, _ parcel, file string) string {
 			bundle := filepath.Join(t.TempDir(), "bundle.json")
-			u.Drive(t, "attest.py", "sign", file, "--channel", channel, "--output", bundle, "--trust-config", trustConfig).Into(t, &struct{}{})
+			u.Drive(t, "attest.py", "sign", file, "--channel", address, "--output", bundle, "--trust-config", trustConfig).Into(t, &struct{}{})
 			return bundle
 		}},
 		{"golang", func(job *standin.Job, _ *clients.User, p parcel, _ string) string {
@@ -72,7 +73,7 @@ func TestAttestedBySigstore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			made := w.own.Sign(t, token, "application/vnd.in-toto+json", attesttest.Statement(p.file, sha256.Sum256(p.body), channel))
+			made := w.own.Sign(t, token, "application/vnd.in-toto+json", attesttest.Statement(p.file, sha256.Sum256(p.body), address))
 			return write(t, t.TempDir(), "bundle.json", []byte(made[0]))
 		}},
 	} {
@@ -83,40 +84,62 @@ func TestAttestedBySigstore(t *testing.T) {
 		if ran := w.upload(t, u, "--attestation", signer.sign(job, u, p, file), file); ran.Status != 0 {
 			t.Fatalf("%s: %s", signer.name, ran)
 		}
-		w.checkedAsThePageSays(t, p, job)
+		w.checkedAsThePageSays(t, p, job, "")
 		w.checkedInPython(t, p)
+		w.visibility(t, channel.Private)
+		w.checkedAsThePageSays(t, p, job, w.key)
+		w.visibility(t, channel.Public)
+	}
+}
+
+// visibility lets anybody read the channel, or members alone.
+func (w *signing) visibility(t *testing.T, v channel.Visibility) {
+	t.Helper()
+	req := w.request(t, http.MethodPatch, "/api/v1/channels/forge", w.key, fmt.Appendf(nil, `{"visibility": %q}`, v))
+	req.Header.Set("Content-Type", "application/json")
+	if status, _, said := servertest.Do(t, req); status != http.StatusOK {
+		t.Fatalf("%d %s", status, said)
 	}
 }
 
 var typed = regexp.MustCompile(`(?s)<code class="prompt">(.*?)</code>`)
 
-// checkedAsThePageSays types the lines that the page of the package hands out.
-func (w *signing) checkedAsThePageSays(t *testing.T, p parcel, job *standin.Job) {
+// checkedAsThePageSays types the lines that the page of the package hands out to whoever has a token, or none.
+func (w *signing) checkedAsThePageSays(t *testing.T, p parcel, job *standin.Job, token string) {
 	t.Helper()
 	name, _, _ := strings.Cut(p.file, "-")
-	_, _, text := w.Get(t, "/channels/forge/packages/"+name, "")
+	_, _, text := w.Get(t, "/channels/forge/packages/"+name, token)
 	if !strings.Contains(text, job.PageURL()) {
 		t.Errorf("the page of %s does not lead to the run %s", name, job.PageURL())
 	}
 	var lines []string
 	for _, m := range typed.FindAllStringSubmatch(text, -1) {
 		line := strings.TrimSpace(html.UnescapeString(m[1]))
-		if strings.HasPrefix(line, "curl ") || strings.HasPrefix(line, "sluice attestation check ") {
+		if strings.HasPrefix(line, "curl ") || strings.HasPrefix(line, "sluice attestation check ") || strings.HasPrefix(line, "cosign ") {
 			lines = append(lines, line)
 		}
 	}
-	if len(lines) != 3 {
+	if len(lines) != 5 {
 		t.Fatalf("the page of %s hands out %q", name, lines)
 	}
+	bySluice, byCosign := lines[2], lines[4]
 	dir := t.TempDir()
 	write(t, dir, "trusted_root.json", w.own.Root)
-	u := clients.NewUser(t).In(dir).With(map[string]string{"PATH": filepath.Dir(process.Program(t)) + string(os.PathListSeparator) + os.Getenv("PATH")})
-	if ran := u.Run(t, "sh", "-e", "-c", strings.Join(lines, "\n")); ran.Status != 0 || !strings.Contains(ran.Stdout, "Attestation 1 of 1 holds") {
+	path := []string{filepath.Dir(process.Program(t)), sigstore.Programs(t), os.Getenv("PATH")}
+	u := clients.NewUser(t).In(dir).With(map[string]string{"PATH": strings.Join(path, string(os.PathListSeparator)), "SLUICE_TOKEN": token})
+	ran := u.Run(t, "sh", "-e", "-c", strings.Join(lines, "\n"))
+	if ran.Status != 0 || !strings.Contains(ran.Stdout, "Attestation 1 of 1 holds") || !strings.Contains(ran.String(), "Verified OK") {
 		t.Errorf("%q: %s", lines, ran)
 	}
+	if ran := u.Run(t, "sh", "-c", strings.Replace(byCosign, "/acme/", "/evil/", 1)); ran.Status == 0 || !strings.Contains(ran.String(), "no matching CertificateIdentity") {
+		t.Errorf("somebody else, by cosign: %s", ran)
+	}
 	write(t, dir, p.file, append(p.body, 'x'))
-	if ran := u.Run(t, "sh", "-e", "-c", lines[2]); ran.Status != 3 || !strings.Contains(ran.String(), "wrong_artifact") {
+	if ran := u.Run(t, "sh", "-c", bySluice); ran.Status != 3 || !strings.Contains(ran.String(), "wrong_artifact") {
 		t.Errorf("a copy that was changed: %s", ran)
+	}
+	if ran := u.Run(t, "sh", "-c", byCosign); ran.Status == 0 || !strings.Contains(ran.String(), "artifact digest") {
+		t.Errorf("a copy that was changed, by cosign: %s", ran)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -26,8 +27,7 @@ type server struct {
 // run starts a server in an empty environment.
 func (i *Instance) run(t testing.TB, name, ready string, args ...string) {
 	t.Helper()
-	path, err := program(name)
-	must(t, err)
+	path := filepath.Join(Programs(t), name)
 	s := &server{name: name, ready: ready, ended: make(chan struct{})}
 	s.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), path, args...)
 	s.cmd.Dir, s.cmd.Env = i.dir, []string{"HOME=" + i.dir}

@@ -1,13 +1,13 @@
 // Package sigstore runs a sigstore of one's own for tests: the servers that make, log and date signatures, each a process of
 // its own on loopback. They are Fulcio, the certificate authority, which asks the stand-in for a CI service whether an identity
-// token is its own; a log of certificates; Rekor, the log of signatures; and a timestamp authority. "make setup" builds them.
+// token is its own; a log of certificates; Rekor, the log of signatures; and a timestamp authority. "make setup" builds them,
+// and cosign, a client of theirs.
 //
 // It knows the servers' command lines and what clients need to trust them, and nothing of the server that gets attestations.
 package sigstore
 
 import (
 	"crypto"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -93,20 +93,24 @@ func (i *Instance) file(t testing.TB, name string, content []byte) string {
 	return path
 }
 
-// program is the path of a server's program.
-func program(name string) (string, error) {
+// Programs is the folder of the programs, for users who type cosign.
+func Programs(t testing.TB) string {
+	t.Helper()
 	dir, err := os.Getwd()
-	for err == nil {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, ".cache", "bin", name), nil
-		}
+	must(t, err)
+	for !exists(filepath.Join(dir, "go.mod")) {
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", errors.New("no go.mod above the working folder")
+			t.Fatal("sigstore: no go.mod above the working folder")
 		}
 		dir = parent
 	}
-	return "", err
+	return filepath.Join(dir, ".cache", "bin")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func must(t testing.TB, err error) {

@@ -282,15 +282,42 @@ func (f File) toCheck() (Attested, bool) {
 	return f.Attestations[i], true
 }
 
-// checkLines are what somebody types to check a file without trusting this server.
-func (f File) checkLines(frame Frame, v PackageView, a Attested) []line {
-	at := frame.URL + DownloadPath(v.Channel, f.address(), f.Subdir, f.Name)
-	check := "sluice attestation check " + shell(f.Name) + " --issuer " + shell(a.Signer.Issuer) + " --identity " + shell(a.Signer.Identity)
+// checking is one part of checking a file without trusting this server: what it is, and what somebody types.
+type checking struct {
+	lead  string
+	lines []line
+}
+
+// checks are the file and the programs that check it. cosign wants an entry in a log.
+func (f File) checks(frame Frame, v PackageView, a Attested) []checking {
+	at, bundle := frame.URL+DownloadPath(v.Channel, f.address(), f.Subdir, f.Name), f.Name+".sigstore.json"
+	get := "curl -fL"
+	if v.Private {
+		get += ` -H "Authorization: Bearer $SLUICE_TOKEN"`
+	}
+	sluice := []string{"sluice attestation check", "--issuer " + shell(a.Signer.Issuer), "--identity " + shell(a.Signer.Identity)}
 	if a.Target != "" {
-		check += " --channel " + shell(a.Target)
+		sluice = append(sluice, "--channel "+shell(a.Target))
+	}
+	cosign := []string{
+		"cosign verify-blob-attestation", "--bundle " + shell(bundle), "--certificate-identity " + shell(a.Signer.Identity),
+		"--certificate-oidc-issuer " + shell(a.Signer.Issuer), "--type " + shell(a.Predicate),
 	}
 	if a.Instance != publicInstance {
-		check += " --trusted-root trusted_root.json"
+		const root = "--trusted-root trusted_root.json"
+		sluice, cosign = append(sluice, root), append(cosign, root)
 	}
-	return []line{command(words("curl -fLO " + shell(at))), command(words("curl -fLO " + shell(at+".sigs"))), command(words(check))}
+	list := []checking{
+		{"Get the file", []line{folded(get + " -O " + shell(at))}},
+		{"With sluice", []line{folded(get + " -O " + shell(at+".sigs")), folded(append(sluice, shell(f.Name))...)}},
+	}
+	if a.Log == "" {
+		return list
+	}
+	return append(list, checking{"With cosign 3.1 or newer, which does not ask for which channel", []line{
+		folded(get+" -o "+shell(bundle), shell(frame.URL+BundlePath(v.Channel, f.Subdir, f.Name, a.Ordinal))), folded(append(cosign, shell(f.Name))...),
+	}})
 }
+
+// folded is one command, each part of it on a line.
+func folded(parts ...string) line { return command(words(strings.Join(parts, " \\\n  "))) }

@@ -475,8 +475,8 @@ func TestAttestedWords(t *testing.T) {
 		"no channel in particular: the same attestation could stand in any", "no, a run of a trusted publisher of this channel", "yes, the run that uploaded signed it",
 		"Signed by another run than the one that uploaded it.", "signature, log entry and statement checked by this server, sigstore instance sigstore", "signature and log entry checked by this server, sigstore instance sigstore",
 		"An attestation proves which run signed. It does not prove that what the run built is good",
-		"sluice attestation check ripgrep-15.1.0-h7f3a2c1_0.conda --issuer https://token.actions.githubusercontent.com --identity https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main"+
-			" --channel https://conda.acme.dev/forge",
+		`sluice attestation check \ --issuer https://token.actions.githubusercontent.com \ --identity https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main`+
+			` \ --channel https://conda.acme.dev/forge \ ripgrep-15.1.0-h7f3a2c1_0.conda`,
 		"12 <U+202E><b>")
 	says(t, Package(frame(""), attestedPackage()), "5 of 5 files carry an attestation.", "by CI, attestation verified")
 	got := hrefs(t, page)
@@ -500,6 +500,25 @@ func TestAttestedWords(t *testing.T) {
 		}
 	}
 	says(t, Package(frame(""), private), "--trusted-root trusted_root.json")
+}
+
+// Each program is handed the whole of what it needs; cosign only where there is a log entry to look at.
+func TestCheckThisYourself(t *testing.T) {
+	v := attestedPackage()
+	v.Files = v.Files[:1]
+	const (
+		file   = "ripgrep-15.1.0-h7f3a2c1_0.conda"
+		bundle = `-o ` + file + `.sigstore.json \ https://conda.acme.dev/api/v1/channels/forge/packages/linux-64/` + file + `/attestations/1`
+		cosign = `cosign verify-blob-attestation \ --bundle ` + file + `.sigstore.json \ --certificate-identity https://github.com/acme/forge/.github/workflows/build.yml@refs/heads/main \ ` +
+			`--certificate-oidc-issuer https://token.actions.githubusercontent.com \ --type https://schemas.conda.org/attestations-publish-1.schema.json \ `
+	)
+	says(t, Package(frame(""), v), `curl -fL -O https://conda.acme.dev/forge/linux-64/`+file, `curl -fL `+bundle, cosign+file)
+	v.Private = true
+	says(t, Package(frame(""), v), `curl -fL -H "Authorization: Bearer $SLUICE_TOKEN" `+bundle, "SLUICE_TOKEN is a token that may read forge")
+	v.Files[0].Attestations[0].Instance = "ours"
+	says(t, Package(frame(""), v), cosign+`--trusted-root trusted_root.json \ `+file)
+	v.Files[0].Attestations[0].Log = ""
+	saysNot(t, Package(frame(""), v), "cosign")
 }
 
 // What holds no more is said in words, and is not said of what holds.
