@@ -54,7 +54,7 @@ func Demand(f Frame, v DemandView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " <div class=\"columns wide\"><div class=\"main\"><section><div class=\"head\"><h2>What the channel demands now</h2></div><div class=\"card\"><table class=\"list\"><tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, " <div class=\"columns wide\"><div class=\"main\"><section><div class=\"head\"><h2>What the channel demands now</h2></div><div class=\"card\"><table class=\"list terms\"><tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
