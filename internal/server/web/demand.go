@@ -164,7 +164,7 @@ func demandSent(before policy.Policy, fields url.Values) policy.Policy {
 // denySent is the form of a denial as it came.
 func denySent(fields url.Values) page.DenyForm {
 	field := func(name string) page.Field { return page.Field{Value: fields.Get(name)} }
-	return page.DenyForm{By: field("by"), Value: field("value"), Issuer: field("issuer"), From: field("from"), Until: field("until"), Why: field("why")}
+	return page.DenyForm{By: field("by"), Value: field("value"), Issuer: field("issuer"), LogFrom: field("log_from"), LogTo: field("log_to"), From: field("from"), Until: field("until"), Why: field("why")}
 }
 
 // denialSent is the denial that a form says. Its error is fault.InvalidField.
@@ -179,6 +179,9 @@ func denialSent(fields url.Values) (policy.Denial, error) {
 	if d.Why == "" {
 		return d, fault.New(fault.InvalidField, "Say why: who uploads reads it.")
 	}
+	if err := entriesSent(&d, said("log_from"), said("log_to")); err != nil {
+		return d, err
+	}
 	for name, at := range map[string]*time.Time{"from": &d.From, "until": &d.Until} {
 		s := said(name)
 		if s == "" {
@@ -191,4 +194,29 @@ func denialSent(fields url.Values) (policy.Denial, error) {
 		*at = t
 	}
 	return d, nil
+}
+
+// entriesSent are the entries of the log that a form says, where it says any.
+func entriesSent(d *policy.Denial, first, last string) error {
+	if first+last != "" && d.LogID == "" {
+		return fault.New(fault.InvalidField, "Entries are those of a log: choose its key id, or leave the first and last entry empty.")
+	}
+	var err error
+	if d.LogFrom, err = entrySent(first); err != nil {
+		return err
+	}
+	d.LogTo, err = entrySent(last)
+	return err
+}
+
+// entrySent is the number of an entry; 0 for none.
+func entrySent(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0, fault.New(fault.InvalidField, "%q is no number of an entry: write it in digits.", fault.OneLine(s, maxShown))
+	}
+	return n, nil
 }

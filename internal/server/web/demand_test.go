@@ -61,6 +61,20 @@ func TestDemandPage(t *testing.T) {
 		owner.post(t, deny, "by", "repository_id", "value", "1", "why", "x").is(t, http.StatusUnprocessableEntity).says(t, "needs one")
 		owner.post(t, deny, "by", "run", "value", run, "from", "yesterday", "why", "x").is(t, http.StatusUnprocessableEntity).says(t, "is no time")
 		owner.post(t, deny, "by", "run", "value", run, "from", "2026-08-20T12:00", "why", "A stranger has pushed.").goes(t, path+"#denied")
+		const log = "c0ffee0123456789c0ffee0123456789c0ffee0123456789c0ffee0123456789"
+		entries := func(from, to string, more ...string) []string {
+			return append([]string{"by", "log_id", "value", log, "log_from", from, "log_to", to, "why", "Its key leaked."}, more...)
+		}
+		owner.post(t, deny, entries("many", "")...).is(t, http.StatusUnprocessableEntity).says(t, `"many" is no number of an entry`)
+		owner.post(t, deny, entries("1", "1e3")...).is(t, http.StatusUnprocessableEntity).says(t, `"1e3" is no number of an entry`)
+		if again := owner.post(t, deny, entries("1999", "1000")...).is(t, http.StatusUnprocessableEntity).says(t, "the first and the last"); !strings.Contains(again.body, `value="1999"`) {
+			t.Error("the form has forgotten what was written")
+		}
+		owner.post(t, deny, "by", "run", "value", run, "log_to", "7", "why", "x").is(t, http.StatusUnprocessableEntity).says(t, "choose its key id")
+		owner.post(t, deny, entries("1000", "1999")...).goes(t, path+"#denied")
+		const range1000 = "signatures in the log " + log + ", from entry 1000, up to entry 1999"
+		owner.get(t, path).says(t, range1000, "Its key leaked.")
+		owner.post(t, deny, "undo", range1000).goes(t, path+"#denied")
 		const words = "signatures of the run " + run + ", since 2026-08-20T12:00:00Z"
 		owner.get(t, path).says(t, words, "A stranger has pushed.")
 		owner.post(t, path, form("off", "state", seen)...).is(t, http.StatusConflict)

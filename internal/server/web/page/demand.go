@@ -31,9 +31,9 @@ type DemandForm struct {
 
 // DenyForm is the form of a denial as it was filled in.
 type DenyForm struct {
-	By, Value, Issuer, From, Until, Why Field
-	Error                               string
-	Failing                             *Failing
+	By, Value, Issuer, LogFrom, LogTo, From, Until, Why Field
+	Error                                               string
+	Failing                                             *Failing
 }
 
 // Failing is what lies in the channel and would fail what is to be demanded, and does not fail what is demanded now.
