@@ -158,7 +158,7 @@ func (c *importCommand) run(ctx context.Context, s Streams, in importing.Config)
 	if err != nil {
 		return err
 	}
-	var firstRefused, firstLeft []importing.Line
+	var firstRefused, firstLeft, firstKept []importing.Line
 	in.Progress, in.Report = &importing.Progress{}, func(l importing.Line) {
 		lines.write(l)
 		if l.Why != "" && len(firstRefused) < shownRefusals {
@@ -166,6 +166,9 @@ func (c *importCommand) run(ctx context.Context, s Streams, in importing.Config)
 		}
 		if len(l.LeftOut) > 0 && len(firstLeft) < shownRefusals {
 			firstLeft = append(firstLeft, l)
+		}
+		if len(l.KeptHere) > 0 && len(firstKept) < shownRefusals {
+			firstKept = append(firstKept, l)
 		}
 	}
 	began := time.Now()
@@ -176,9 +179,9 @@ func (c *importCommand) run(ctx context.Context, s Streams, in importing.Config)
 		err = errors.New("interrupted: run the same command again, and it goes on from here")
 	}
 	if err := errors.Join(err, lines.close()); err != nil {
-		return errors.Join(err, printSummary(s.Out, c, sum, firstRefused, firstLeft))
+		return errors.Join(err, printSummary(s.Out, c, sum, firstRefused, firstLeft, firstKept))
 	}
-	if err := printSummary(s.Out, c, sum, firstRefused, firstLeft); err != nil {
+	if err := printSummary(s.Out, c, sum, firstRefused, firstLeft, firstKept); err != nil {
 		return err
 	}
 	if sum.Refused > 0 {
@@ -190,7 +193,7 @@ func (c *importCommand) run(ctx context.Context, s Streams, in importing.Config)
 // shownRefusals is how many are printed; the report has all.
 const shownRefusals = 20
 
-func printSummary(w io.Writer, c *importCommand, sum importing.Summary, refused, left []importing.Line) error {
+func printSummary(w io.Writer, c *importCommand, sum importing.Summary, refused, left, kept []importing.Line) error {
 	b := bufio.NewWriter(w)
 	for _, l := range refused {
 		_, _ = fmt.Fprintf(b, "refused %s/%s: %s\n", shown(l.Subdir), shown(l.File), shown(l.Why)) // Flush tells
@@ -204,6 +207,9 @@ func printSummary(w io.Writer, c *importCommand, sum importing.Summary, refused,
 	}
 	for _, l := range left {
 		_, _ = fmt.Fprintf(b, "left out of the attestations of %s/%s: %s\n", shown(l.Subdir), shown(l.File), shown(strings.Join(l.LeftOut, " ")))
+	}
+	for _, l := range kept {
+		_, _ = fmt.Fprintf(b, "left as it is here %s/%s: %s\n", shown(l.Subdir), shown(l.File), strings.Join(l.KeptHere, "; "))
 	}
 	verb := "Imported"
 	if c.DryRun {
@@ -223,7 +229,33 @@ func printSummary(w io.Writer, c *importCommand, sum importing.Summary, refused,
 	if sum.LeftOut > 0 {
 		_, _ = fmt.Fprintf(b, "Left out: %s of the source.\n", count(sum.LeftOut, "attestation"))
 	}
+	if changes := changesText(sum.Counts); changes != "" {
+		verb := "Took up"
+		if c.DryRun {
+			verb = "Would take up"
+		}
+		_, _ = fmt.Fprintf(b, "%s what the source has changed of %s: %s.\n", verb, count(sum.Updated, "file"), changes)
+	}
+	if sum.KeptHere > 0 {
+		_, _ = fmt.Fprintf(b, "Left as they are here: %s of which the source says something else.\n", count(sum.KeptHere, "file"))
+	}
 	return b.Flush()
+}
+
+// changesText is what was taken up of files that were there.
+func changesText(c importing.Counts) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int64
+		what string
+	}{
+		{c.ListedSince, "listed in more labels"}, {c.YankedSince, "yanked"}, {c.UnyankedSince, "no longer yanked"}, {c.CorrectedSince, "corrected"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // report is a file of lines of JSON; without one they go nowhere.

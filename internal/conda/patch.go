@@ -85,10 +85,10 @@ func (e *UnpatchableError) Error() string {
 // index's, nor at run_exports, which records of repodata.json do not have.
 func PatchBetween(own, published Record) (Patch, error) {
 	p := Patch{
-		Depends: changed(own.Depends, published.Depends), Constrains: changed(own.Constrains, published.Constrains),
+		Depends: changedList(own.Depends, published.Depends), Constrains: changedList(own.Constrains, published.Constrains),
 		TrackFeatures: changed(own.TrackFeatures, published.TrackFeatures), Features: changed(own.Features, published.Features),
 		License: changed(own.License, published.License), LicenseFamily: changed(own.LicenseFamily, published.LicenseFamily),
-		Purls: changed(own.Purls, published.Purls),
+		Purls: changedList(own.Purls, published.Purls),
 	}
 	made := p.over(own)
 	made.MD5, made.SHA256, made.Size, made.IndexedMS = published.MD5, published.SHA256, published.Size, published.IndexedMS
@@ -97,6 +97,11 @@ func PatchBetween(own, published Record) (Patch, error) {
 		return Patch{}, &UnpatchableError{Differences: rest}
 	}
 	return p, nil
+}
+
+// changedList is changed of a list. One that was taken away is empty, never nil: as JSON, nil would change nothing.
+func changedList(own, published []string) *[]string {
+	return changed(own, append([]string{}, published...))
 }
 
 // changed returns a pointer to the published value where it differs.

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -17,16 +18,16 @@ import (
 
 // uploadColumns are the columns of an artifact that an upload sets, in the order of uploadValues.
 var uploadColumns = strings.Fields(`name version build build_number sha256 md5 size timestamp_ms depends index_json about license created_us
-	publisher_id account_id uploader provenance run ref source schema_version run_exports traits patch listed yanked_us yanked_why sidecar_sha256`)
+	publisher_id account_id uploader provenance run ref source schema_version run_exports traits patch listed yanked_us yanked_why sidecar_sha256 source_yanked source_patch`)
 
 func uploadValues(c publish.Commit, at time.Time) []any {
 	var publisher, account, provenance, yankedAt any
-	uploader, run, ref, source, why := c.Right.Actor().Name, "", "", "", ""
+	uploader, run, ref, source, why, sourcePatch := c.Right.Actor().Name, "", "", "", "", ""
 	switch {
 	case c.Import != nil:
-		uploader, source = importer, c.Import.Source
+		uploader, source, sourcePatch = importer, c.Import.Source, patchText(c.Patch)
 		if c.Import.Yanked {
-			yankedAt, why = micros(at), "It was yanked where it was imported from."
+			yankedAt, why = cmp.Or(micros(c.Import.YankedAt), micros(at)), cmp.Or(c.Import.YankedWhy, yankedThere)
 		}
 	case c.Right.Publish != nil:
 		r := c.Right.Publish.Run
@@ -38,6 +39,7 @@ func uploadValues(c publish.Commit, at time.Time) []any {
 	return []any{
 		r.Name, r.Version, r.Build, int64(r.BuildNumber), r.SHA256[:], r.MD5[:], r.Size, r.TimestampMS, text(r.Depends), c.RawIndex, text(c.About), r.License, micros(at),
 		publisher, account, uploader, provenance, run, ref, source, revision(c.V3), text(c.RunExports), int64(c.Traits), patchText(c.Patch), len(c.Labels), yankedAt, why, sidecarBytes(r.AttestationsSHA256),
+		bit(c.Import != nil && c.Import.Yanked), sourcePatch,
 	}
 }
 
@@ -56,6 +58,9 @@ func patchText(p conda.Patch) string {
 	}
 	return text(p)
 }
+
+// yankedThere is why an artifact is yanked whose source does not tell.
+const yankedThere = "It was yanked where it was imported from."
 
 // importer is the uploader of what an operator imported.
 const importer = "import"
@@ -189,35 +194,3 @@ func (db *DB) locate(ctx context.Context, p index.Place, f conda.Filename) (Loca
 
 // digestsAtOnce bounds the parameters of one statement.
 const digestsAtOnce = 500
-
-// Digests tells the SHA-256 of those of the files that are in a subdir, listed or not; deleted ones are not there.
-func (db *DB) Digests(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error) {
-	return db.digests(ctx, "sha256", channelID, d, filenames)
-}
-
-// SidecarDigests implements importing.Store.
-func (db *DB) SidecarDigests(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error) {
-	return db.digests(ctx, "sidecar_sha256", channelID, d, filenames)
-}
-
-// digests tells a digest of those of the files that are in a subdir and have it.
-func (db *DB) digests(ctx context.Context, column string, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error) {
-	type row struct {
-		name string
-		sum  []byte
-	}
-	out := map[string][32]byte{}
-	for names := range slices.Chunk(filenames, digestsAtOnce) {
-		var p params
-		rows, err := collect(ctx, db.reader, func(r *sql.Rows, v *row) error { return r.Scan(&v.name, &v.sum) },
-			`SELECT filename, `+column+` FROM artifact WHERE channel_id = `+p.add(channelID)+` AND subdir = `+p.add(d.String())+
-				` AND filename IN (`+in(&p, names)+`) AND length(`+column+`) > 0 AND deleted_us IS NULL`, p.args...)
-		if err != nil {
-			return nil, fmt.Errorf("digests: %w", err)
-		}
-		for _, r := range rows {
-			out[r.name] = [32]byte(r.sum)
-		}
-	}
-	return out, nil
-}

@@ -232,15 +232,20 @@ func (c *curation) yank(ctx context.Context, k *kept, yank bool) (bool, error) {
 	if k.yanked == yank {
 		return false, nil
 	}
-	k.yanked = yank
-	at, by, why := any(nil), "", ""
+	at, by, why := time.Time{}, "", ""
 	if yank {
-		at, by, why = micros(c.now()), c.by, c.change.Reason
+		at, by, why = c.now(), c.by, c.change.Reason
 	}
-	if _, err := c.tx.ExecContext(ctx, `UPDATE artifact SET yanked_us = $2, yanked_by = $3, yanked_why = $4 WHERE id = $1`, k.ID, at, by, why); err != nil {
-		return false, fmt.Errorf("yank artifact: %w", err)
+	return true, c.setYank(ctx, k, at, by, why)
+}
+
+// setYank yanks an artifact, or at the zero time takes that back.
+func (c *curation) setYank(ctx context.Context, k *kept, at time.Time, by, why string) error {
+	k.yanked = !at.IsZero()
+	if _, err := c.tx.ExecContext(ctx, `UPDATE artifact SET yanked_us = $2, yanked_by = $3, yanked_why = $4 WHERE id = $1`, k.ID, micros(at), by, why); err != nil {
+		return fmt.Errorf("yank artifact: %w", err)
 	}
-	return true, c.show(ctx, k)
+	return c.show(ctx, k)
 }
 
 func (c *curation) delete(ctx context.Context, k *kept, del bool) (bool, error) {
@@ -310,10 +315,15 @@ func (c *curation) listIn(ctx context.Context, k *kept, l conda.Label) (bool, er
 	if was != nil {
 		first = was.indexedAt // set once, and never again
 	}
+	return true, c.listSince(ctx, k, l, first)
+}
+
+// listSince lists an artifact in a label that does not list it, which first did at that time; the zero time means now.
+func (c *curation) listSince(ctx context.Context, k *kept, l conda.Label, first time.Time) error {
 	if err := c.encode(ctx, k, l, first); err != nil {
-		return false, err
+		return err
 	}
-	return true, c.countLabels(ctx, k, +1)
+	return c.countLabels(ctx, k, +1)
 }
 
 func (c *curation) takeOut(ctx context.Context, k *kept, l conda.Label) (bool, error) {
@@ -353,19 +363,24 @@ func (c *curation) patch(ctx context.Context, k *kept) (bool, error) {
 	if patch == k.patch {
 		return false, nil
 	}
+	return true, c.setPatch(ctx, k, patch)
+}
+
+// setPatch lays another correction over an artifact's record.
+func (c *curation) setPatch(ctx context.Context, k *kept, patch string) error {
 	k.patch = patch
 	if _, err := c.tx.ExecContext(ctx, `UPDATE artifact SET patch = $2 WHERE id = $1`, k.ID, patch); err != nil {
-		return false, fmt.Errorf("patch artifact: %w", err)
+		return fmt.Errorf("patch artifact: %w", err)
 	}
 	for _, l := range k.where {
 		if l.takenOut {
 			continue // encoded anew when it is listed again
 		}
 		if err := c.encode(ctx, k, l.label, l.indexedAt); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // encode makes an artifact's record in a label from what the database keeps of the package.

@@ -58,20 +58,6 @@ func (j *job) takesAttestations() bool {
 	return j.Attestations == AttestationsKept || j.Attestations == AttestationsRequired
 }
 
-// attested asks for the digests of the attestations that files which are there have, where the source has any.
-func (j *job) attested(ctx context.Context, entries []entry, there map[string][32]byte) (map[string][32]byte, error) {
-	var names []string
-	for _, e := range entries {
-		if _, ok := there[e.name()]; ok && e.attestedElse([32]byte{}) {
-			names = append(names, e.name())
-		}
-	}
-	if len(names) == 0 || !j.takesAttestations() {
-		return nil, nil
-	}
-	return j.Store.SidecarDigests(ctx, j.Channel.ID, entries[0].place.Subdir, names)
-}
-
 // attestedElse reports whether the source has other attestations than those of a file with a digest.
 func (e entry) attestedElse(own [32]byte) bool {
 	return e.record != nil && e.record.AttestationsSHA256 != [32]byte{} && e.record.AttestationsSHA256 != own

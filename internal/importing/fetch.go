@@ -197,13 +197,20 @@ func (j *job) describe(ctx context.Context, e entry, a arrival) (r ready, err er
 	if err != nil {
 		return r, err
 	}
+	yank := &Yank{}
+	if e.yanked {
+		if yank, err = j.yankOf(ctx, e); err != nil {
+			return r, err
+		}
+	}
 	const v3 = 3 // CEP 48
 	r = ready{entry: e, staged: blob.Staged{Stage: a.stage, Sum: a.sha256}, patched: !patch.IsZero()}
 	r.commit = publish.Commit{
 		Channel: j.Channel, Labels: e.labels, File: e.file, Record: rec, RunExports: pkg.RunExports, RawIndex: pkg.RawIndex, About: pkg.About, Traits: pkg.Traits,
 		V3: rec.NeedsV3() || pkg.SchemaVersion >= v3, Patch: patch,
 		Import: &publish.Import{
-			Source: j.Source.String(), UploadedAt: a.modifiedAt, IndexedAt: e.indexedAt(a.modifiedAt, j.Now()), IndexedIn: e.indexedIn, Yanked: e.yanked,
+			Source: j.Source.String(), UploadedAt: a.modifiedAt, IndexedAt: e.indexedAt(a.modifiedAt, j.Now()), IndexedIn: e.indexedIn,
+			Yanked: e.yanked, YankedAt: yank.At, YankedWhy: yank.Reason,
 		},
 	}
 	if _, _, err := patch.Apply(rec, pkg.RunExports, r.commit.V3); err != nil {

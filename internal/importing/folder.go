@@ -117,6 +117,11 @@ func (f *Folder) Sidecar(_ context.Context, p Place, base string, name conda.Fil
 	return f.open(p, base, sidecarName(name, sum))
 }
 
+// Yank implements Source: an index tells no more than that a file is removed.
+func (f *Folder) Yank(context.Context, conda.Subdir, conda.Filename) (Yank, error) {
+	return Yank{}, nil
+}
+
 func (f *Folder) open(p Place, base, name string) (Body, error) {
 	file, err := f.root.Open(dirOf(p.Label) + "/" + p.Subdir.String() + "/" + name)
 	if errors.Is(err, fs.ErrNotExist) && base != "" {

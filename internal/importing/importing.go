@@ -3,7 +3,8 @@
 // a file that does not agree is refused alone. Memory does not grow with the channel.
 //
 // An import that ends at any moment, however it ends, is taken up by running it again: what is there is not fetched
-// a second time. It must not know of SQL, of flags, or of how progress is shown.
+// a second time. What the source has changed since of what came from it (labels, yanks, corrections) is taken up, unless
+// keepers of the channel have changed it themselves. It must not know of SQL, of flags, or of how progress is shown.
 package importing
 
 import (
@@ -25,10 +26,11 @@ import (
 
 // Store is what is asked of the database.
 type Store interface {
-	// Digests tells the SHA-256 of those of the files that are in a subdir already.
-	Digests(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error)
-	// SidecarDigests tells the SHA-256 of the files of attestations of those of the files that are in a subdir and have any.
-	SidecarDigests(ctx context.Context, channelID int64, d conda.Subdir, filenames []string) (map[string][32]byte, error)
+	// Known tells of those of the files that are in a subdir already, deleted ones left out, and what the import from a source
+	// knows of those that came from it.
+	Known(ctx context.Context, channelID int64, d conda.Subdir, source string, filenames []string) (map[string]Known, error)
+	// Follow changes files of a subdir, all or none, and every index that shows them. Those that were deleted meanwhile stay so.
+	Follow(ctx context.Context, ch channel.Channel, d conda.Subdir, all []Update) error
 	// Publish is that of publish.Store.
 	Publish(ctx context.Context, all []publish.Commit) ([]publish.Result, error)
 	// Append writes the one audit event of the import.
@@ -86,7 +88,11 @@ type Summary struct {
 type job struct {
 	Config
 
-	tally  *tally
+	tally *tally
+	// labels are those that are brought in; allLabels says that the source has no others.
+	labels    []conda.Label
+	allLabels bool
+
 	wanted chan wanted
 	ready  chan ready
 }
@@ -101,7 +107,7 @@ func Run(ctx context.Context, c Config) (Summary, error) {
 	j := &job{Config: c, tally: &tally{progress: c.Progress, report: c.Report}, wanted: make(chan wanted, c.Jobs), ready: make(chan ready, batchFiles)}
 	err := j.run(ctx)
 	s := Summary{Counts: j.tally.counts(), Source: c.Source.String(), Took: c.Now().Sub(began)}
-	if (s.Imported > 0 || s.Attestations > 0) && !c.DryRun {
+	if (s.Imported > 0 || s.Attestations > 0 || s.Updated > 0) && !c.DryRun {
 		err = errors.Join(err, j.logEvent(ctx, s))
 	}
 	return s, err
@@ -135,12 +141,18 @@ func (j *job) run(ctx context.Context) error {
 // logEvent writes that the import was, with its numbers: one line for all its files.
 func (j *job) logEvent(ctx context.Context, s Summary) error {
 	name := j.Channel.Name.String()
+	sentence := fmt.Sprintf("imported %d files from %s", s.Imported, s.Source)
+	if s.Updated > 0 {
+		sentence += fmt.Sprintf(", and took up what it has changed of %d others", s.Updated)
+	}
 	return j.Store.Append(context.WithoutCancel(ctx), audit.Event{
 		At: j.Now(), Kind: audit.Imported, Actor: j.Actor, ChannelID: j.Channel.ID, Channel: name, Subject: name,
-		Sentence: fmt.Sprintf("imported %d files from %s", s.Imported, s.Source),
+		Sentence: sentence,
 		Facts: map[string]string{
 			"source": s.Source, "imported": fmt.Sprint(s.Imported), "yanked": fmt.Sprint(s.Yanked), "patched": fmt.Sprint(s.Patched),
 			"there_before": fmt.Sprint(s.Present), "refused": fmt.Sprint(s.Refused), "attestations": fmt.Sprint(s.Attestations), "attestations_left_out": fmt.Sprint(s.LeftOut), "bytes": fmt.Sprint(s.Bytes),
+			"updated": fmt.Sprint(s.Updated), "listed_since": fmt.Sprint(s.ListedSince), "yanked_since": fmt.Sprint(s.YankedSince),
+			"unyanked_since": fmt.Sprint(s.UnyankedSince), "corrected_since": fmt.Sprint(s.CorrectedSince), "kept_here": fmt.Sprint(s.KeptHere),
 		},
 	})
 }

@@ -101,30 +101,25 @@ func (j *job) ask(ctx context.Context, entries []entry) error {
 	for i, e := range entries {
 		names[i] = e.name()
 	}
-	there, err := j.Store.Digests(ctx, j.Channel.ID, entries[0].place.Subdir, names)
+	there, err := j.Store.Known(ctx, j.Channel.ID, entries[0].place.Subdir, j.Source.String(), names)
 	if err != nil {
 		return err
 	}
-	attested, err := j.attested(ctx, entries, there)
-	if err != nil {
-		return err
-	}
+	var followed []entry
+	var all []taken
 	for _, e := range entries {
-		if sum, ok := there[e.name()]; ok {
-			same, err := j.compare(ctx, e, sum)
+		if k, ok := there[e.name()]; ok {
+			t, err := j.meet(ctx, &e, k)
 			if err != nil {
 				return err
 			}
-			if !same {
+			if !t.nothing() {
+				followed, all = append(followed, e), append(all, t)
+			}
+			if e.there == [32]byte{} {
 				continue
 			}
-			if j.DryRun || !j.takesAttestations() || !e.attestedElse(attested[e.name()]) {
-				j.tally.present(e)
-				continue
-			}
-			e.there = sum
-		}
-		if j.DryRun {
+		} else if j.DryRun {
 			j.tally.would(e)
 			continue
 		}
@@ -134,7 +129,27 @@ func (j *job) ask(ctx context.Context, entries []entry) error {
 			return context.Cause(ctx)
 		}
 	}
-	return nil
+	return j.followAll(ctx, followed, all)
+}
+
+// meet looks at a file that is there already: it counts it, and tells what the source has changed of it. Where the source
+// has other attestations, it marks the entry instead of counting it.
+func (j *job) meet(ctx context.Context, e *entry, k Known) (t taken, err error) {
+	if same, err := j.compare(ctx, *e, k.SHA256); !same || err != nil {
+		return t, err
+	}
+	t, err = j.follow(ctx, *e, k)
+	switch {
+	case ctx.Err() != nil:
+		return t, context.Cause(ctx)
+	case err != nil:
+		j.tally.refuse(*e, err)
+	case !j.DryRun && j.takesAttestations() && e.attestedElse(k.Sidecar):
+		e.there = k.SHA256
+	default:
+		j.tally.present(*e)
+	}
+	return t, nil
 }
 
 // compare reports whether a file whose name is there has the same bytes; with others it is refused. Where the source
@@ -169,6 +184,14 @@ func (j *job) md5Of(ctx context.Context, sum [32]byte) (own [16]byte, err error)
 	_, err = io.Copy(h, r)
 	h.Sum(own[:0])
 	return own, errors.Join(err, r.Close())
+}
+
+// listedIn is when a label of the source first listed the file, of which no more is known than what its index says.
+func (e entry) listedIn(l conda.Label, now time.Time) time.Time {
+	if at, ok := e.indexedIn[l]; ok && !at.After(now) {
+		return at
+	}
+	return e.indexedAt(time.Time{}, now)
 }
 
 // indexedAt is when the file was first listed in the source (CEP 47): as its index says, or else as near as its build

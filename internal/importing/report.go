@@ -9,14 +9,14 @@ import (
 type Line struct {
 	Subdir string `json:"subdir"`
 	File   string `json:"file"`
-	// Outcome is "imported", "would be imported" in a dry run, "refused", or "attested" for a file that was there before, and of
-	// which the source has other attestations.
+	// Outcome is "imported", "would be imported" in a dry run, "refused", "attested" for a file that was there before, and of
+	// which the source has other attestations, or "updated" and "would be updated" for one of which it says something else now.
 	Outcome string `json:"outcome"`
 	// Why is the sentence of a refusal.
 	Why string `json:"why,omitempty"`
 	// Size is that of the file in bytes, 0 when it did not come.
 	Size int64 `json:"size,omitempty"`
-	// Labels are those that list the file now.
+	// Labels are those that list the file now; of an updated file, those that list it in addition.
 	Labels []string `json:"labels,omitempty"`
 	// Yanked says that it was brought in as yanked, Patched that the index says of it what its source's index said and
 	// not only what the package says.
@@ -25,6 +25,10 @@ type Line struct {
 	// Attestations is how many came with it; LeftOut says of each that the source has and that did not come, why.
 	Attestations int      `json:"attestations,omitempty"`
 	LeftOut      []string `json:"attestations_left_out,omitempty"`
+	// Changed is what was taken up of an updated file: "labels", "yanked", "unyanked", "correction". KeptHere says of what was not,
+	// why.
+	Changed  []string `json:"changed,omitempty"`
+	KeptHere []string `json:"kept_here,omitempty"`
 }
 
 // The outcomes of a file.
@@ -33,6 +37,8 @@ const (
 	wouldImported = "would be imported"
 	refused       = "refused"
 	reattested    = "attested"
+	updated       = "updated"
+	wouldUpdate   = "would be updated"
 )
 
 // Counts are what became of files.
@@ -46,6 +52,10 @@ type Counts struct {
 	Attestations, LeftOut int64
 	// Bytes are those of the imported files.
 	Bytes int64
+	// Updated are some of the present: those of which the source said something else than at the last import. Of them so many
+	// are listed in more labels, yanked, yanked no more, and corrected; KeptHere are the present of which something was not
+	// taken up.
+	Updated, ListedSince, YankedSince, UnyankedSince, CorrectedSince, KeptHere int64
 }
 
 // Progress can be looked at by any goroutine while an import runs.
@@ -116,6 +126,9 @@ func (c *Counts) add(l Line) {
 	case reattested:
 		c.Present++
 		return
+	case updated, wouldUpdate:
+		c.update(l)
+		return
 	}
 	c.Imported++
 	c.Bytes += l.Size
@@ -124,6 +137,28 @@ func (c *Counts) add(l Line) {
 	}
 	if l.Patched {
 		c.Patched++
+	}
+}
+
+// update counts a file that was counted as present.
+func (c *Counts) update(l Line) {
+	if len(l.Changed) > 0 {
+		c.Updated++
+	}
+	if len(l.KeptHere) > 0 {
+		c.KeptHere++
+	}
+	for _, what := range l.Changed {
+		switch what {
+		case changedLabels:
+			c.ListedSince++
+		case changedYanked:
+			c.YankedSince++
+		case changedUnyanked:
+			c.UnyankedSince++
+		case changedCorrection:
+			c.CorrectedSince++
+		}
 	}
 }
 
@@ -145,6 +180,15 @@ func (t *tally) imported(r ready) {
 func (t *tally) attested(r ready, added int) {
 	t.done(r.size())
 	t.line(Line{Subdir: r.place.Subdir.String(), File: r.name(), Outcome: reattested, Attestations: added, LeftOut: r.left})
+}
+
+// updated tells of a file that was counted as present what was taken up of it, or would be.
+func (t *tally) updated(e entry, k taken, dry bool) {
+	l := Line{Subdir: e.place.Subdir.String(), File: e.name(), Outcome: updated, Labels: k.listed(), Changed: k.changed, KeptHere: k.kept}
+	if dry {
+		l.Outcome = wouldUpdate
+	}
+	t.line(l)
 }
 
 // line is what is known of an entry before it is fetched.

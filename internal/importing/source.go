@@ -34,6 +34,8 @@ type Source interface {
 	Package(ctx context.Context, p Place, base string, f conda.Filename) (Body, error)
 	// Sidecar opens the file of a package's attestations with that SHA-256 (CEP 50), as Package does.
 	Sidecar(ctx context.Context, p Place, base string, f conda.Filename, sum [32]byte) (Body, error)
+	// Yank tells when and why a file was yanked; the zero value where the source does not tell.
+	Yank(ctx context.Context, d conda.Subdir, f conda.Filename) (Yank, error)
 }
 
 // Body is a package as it comes.

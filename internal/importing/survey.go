@@ -76,10 +76,12 @@ func (j *job) surveyAll(ctx context.Context) (all []*survey, err error) {
 		if labels, err = j.Source.Labels(ctx); err != nil {
 			return nil, err
 		}
+		j.allLabels = len(labels) > 0
 	}
 	if len(labels) == 0 {
 		labels = []conda.Label{conda.MainLabel()}
 	}
+	j.labels = labels
 	if len(labels) > maxLabels {
 		return nil, fmt.Errorf("the source has %d labels, and one import takes %d at most: name them with --label, in several imports", len(labels), maxLabels)
 	}

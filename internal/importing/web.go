@@ -33,6 +33,8 @@ func (c Credential) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.Hea
 type Web struct {
 	base   *url.URL
 	client *http.Client
+	// tells is whether the JSON API of a server of ours stands beside the channel.
+	tells answered
 }
 
 // Times of a connection.

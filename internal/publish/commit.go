@@ -58,8 +58,11 @@ type Import struct {
 	UploadedAt, IndexedAt time.Time
 	// IndexedIn goes before IndexedAt for the labels that it has.
 	IndexedIn map[conda.Label]time.Time
-	// Yanked says that the source lists it among its removed files only.
-	Yanked bool
+	// Yanked says that the source lists it among its removed files only; YankedAt and YankedWhy are when and why, where the
+	// source tells.
+	Yanked    bool
+	YankedAt  time.Time
+	YankedWhy string
 }
 
 // Listed is when a label first listed the artifact; zero: not before now. A nil Import knows of no label.
