@@ -130,7 +130,9 @@ func (w *world) fill(t *testing.T) {
 	w.curate(t, "2.0", curate.Change{Kind: curate.Move, Label: conda.MainLabel(), To: dev})
 	w.curate(t, "0.9", curate.Change{Kind: curate.TakeOut, Label: conda.MainLabel()})
 	w.curate(t, "1.0", curate.Change{Kind: curate.Yank, Reason: "It eats files."})
-	w.curate(t, "1.2", curate.Change{Kind: curate.Patch, Patch: conda.Patch{Depends: &[]string{"python <3.14"}}})
+	w.curate(t, "1.2", curate.Change{Kind: curate.Patch, Patch: conda.Patch{
+		Depends: &[]string{"python <3.14"}, RunExports: &conda.RunExports{Weak: []string{"tide >=1.2,<1.3"}},
+	}})
 }
 
 // export exports the channel, and returns what became of it.

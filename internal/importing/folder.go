@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"sluice/internal/conda"
 )
@@ -85,17 +84,13 @@ func dirOf(l conda.Label) string {
 
 // Index implements Source.
 func (f *Folder) Index(_ context.Context, p Place) (*Index, error) {
-	dir := dirOf(p.Label) + "/" + p.Subdir.String()
-	for _, name := range []string{"repodata.json.zst", "repodata.json"} {
-		file, err := f.root.Open(dir + "/" + name)
-		if err == nil {
-			return &Index{file: file, packed: strings.HasSuffix(name, ".zst")}, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("open the index of %s: %w", p.Subdir, err)
-		}
+	text, err := f.text(p, repodataFile)
+	if err == nil {
+		return &Index{Text: *text}, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open the index of %s: %w", p.Subdir, err)
 	}
-	d, err := f.root.Open(dir)
+	d, err := f.root.Open(placeDir(p))
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +101,25 @@ func (f *Folder) Index(_ context.Context, p Place) (*Index, error) {
 	}
 	return bareIndex(names), nil
 }
+
+// RunExports implements Source.
+func (f *Folder) RunExports(_ context.Context, p Place) (*Text, error) {
+	return f.text(p, runExportsFile)
+}
+
+// text opens a JSON file of a place, compressed or not; fs.ErrNotExist when there is neither.
+func (f *Folder) text(p Place, name string) (*Text, error) {
+	file, err := f.root.Open(placeDir(p) + "/" + name + packedExt)
+	if err == nil {
+		return &Text{file: file, packed: true}, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	file, err = f.root.Open(placeDir(p) + "/" + name)
+	return &Text{file: file}, err
+}
+
+func placeDir(p Place) string { return dirOf(p.Label) + "/" + p.Subdir.String() }
 
 // Package implements Source.
 func (f *Folder) Package(_ context.Context, p Place, base string, name conda.Filename) (Body, error) {
@@ -123,7 +137,7 @@ func (f *Folder) Yank(context.Context, conda.Subdir, conda.Filename) (Yank, erro
 }
 
 func (f *Folder) open(p Place, base, name string) (Body, error) {
-	file, err := f.root.Open(dirOf(p.Label) + "/" + p.Subdir.String() + "/" + name)
+	file, err := f.root.Open(placeDir(p) + "/" + name)
 	if errors.Is(err, fs.ErrNotExist) && base != "" {
 		return Body{}, fmt.Errorf("it is not in the folder, whose index says that packages lie at %s: import from the channel's address instead: %w", base, err)
 	} else if err != nil {

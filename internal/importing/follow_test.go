@@ -77,7 +77,7 @@ func newMoved(t *testing.T, versions ...string) *moved {
 		m.files[v], m.records[v] = m.file("noarch", pkg("tide", v, "noarch", "python"), conda.ExtConda)
 		m.file("label/dev/noarch", pkg("tide", v, "noarch", "python"), conda.ExtConda)
 	}
-	m.elsewhere.write("labels.json", []byte(`{"labels":["dev","main"]}`))
+	m.write("labels.json", []byte(`{"labels":["dev","main"]}`))
 	return m
 }
 
@@ -102,7 +102,7 @@ func (m *moved) says(depends map[string]string, removed, dev []string) {
 			m.list("label/dev/noarch", f, r)
 		}
 	}
-	m.elsewhere.index()
+	m.index()
 }
 
 // A second import takes up what the source has changed since, and leaves alone what keepers have changed here.
@@ -192,7 +192,7 @@ func TestYankSeenInPart(t *testing.T) {
 	s.bring(t, s.config(folder(t, m.dir)))
 	m.says(nil, []string{"1"}, nil)
 	m.removed["label/dev/noarch"] = []string{m.files["1"].String()}
-	m.elsewhere.index()
+	m.index()
 
 	c := s.config(folder(t, m.dir))
 	c.Labels = []conda.Label{conda.MainLabel()}
@@ -290,5 +290,49 @@ func TestYankWithItsReason(t *testing.T) {
 		if n := len(asked.seen["/api/v1/server"]); n != 1 {
 			t.Errorf("the source was asked %d times whether it is a server of ours", n)
 		}
+	})
+}
+
+// What the source says of run_exports is taken along where the package says something else, and what it says later, too.
+func TestRunExports(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *site) {
+		m := newMoved(t, "1", "2", "3", "4")
+		m.says(nil, nil, nil)
+		exports := func(text string) { m.write("noarch/run_exports.json", []byte(text)) }
+		exports(`{"packages.conda":{"` + m.files["1"].String() + `":{"run_exports":{"weak":["tide >=1"]}},"` + m.files["2"].String() + `":{"run_exports":{}},"` +
+			m.files["3"].String() + `":7,"` + m.files["4"].String() + `":{"run_exports":{"strong":["tide >=4"]}}}}`)
+		if sum, _ := s.bring(t, s.config(folder(t, m.dir))); sum.Imported != 4 || sum.Patched != 2 || sum.Refused != 0 {
+			t.Fatalf("%+v", sum)
+		}
+		want := func(version string, weak, strong []string) {
+			t.Helper()
+			p := s.artifact(t, m.files[version]).Patch
+			if p.RunExports == nil {
+				p.RunExports = &conda.RunExports{}
+			}
+			if !slices.Equal(p.RunExports.Weak, weak) || !slices.Equal(p.RunExports.Strong, strong) {
+				t.Errorf("%s is said to export %+v", version, p.RunExports)
+			}
+		}
+		want("1", []string{"tide >=1"}, nil)
+		want("2", nil, nil)
+		want("4", nil, []string{"tide >=4"})
+
+		exports(`{"packages.conda":{"` + m.files["1"].String() + `":{"run_exports":{"weak":["tide >=1,<2"]}},"` + m.files["2"].String() + `":{"run_exports":{"weak":["tide >=2"]}}}}`)
+		if sum, _ := s.bring(t, s.config(folder(t, m.dir))); sum.CorrectedSince != 2 || sum.Updated != 2 {
+			t.Errorf("%+v", sum)
+		}
+		want("1", []string{"tide >=1,<2"}, nil)
+		want("2", []string{"tide >=2"}, nil)
+		want("4", nil, []string{"tide >=4"}) // of which the source says nothing any more
+
+		exports(`<html>`)
+		sum, lines := s.bring(t, s.config(folder(t, m.dir)))
+		if l := lines["noarch/run_exports.json"]; sum.Updated != 0 || sum.Refused != 1 || !strings.Contains(l.Why, "corrections in it are not taken along") {
+			t.Errorf("%+v %+v", sum, l)
+		}
+		want("1", []string{"tide >=1,<2"}, nil)
+		s.wantChecked(t)
 	})
 }

@@ -13,11 +13,17 @@ import (
 	"sluice/internal/conda/repodata"
 )
 
-// Index is what a place of a source lists. It is read from its beginning any number of times, by one goroutine.
-type Index struct {
+// Text is a JSON file of a place of a source. It is read from its beginning any number of times, by one goroutine.
+type Text struct {
 	file *os.File
 	// packed says that the file is one of zstd.
 	packed bool
+}
+
+// Index is what a place of a source lists.
+type Index struct {
+	Text
+
 	// names are all there is where there is no index file.
 	names []string
 }
@@ -33,7 +39,7 @@ func bareIndex(names []string) *Index {
 }
 
 // Close closes the file.
-func (x *Index) Close() error {
+func (x *Text) Close() error {
 	if x.file == nil {
 		return nil
 	}
@@ -52,8 +58,8 @@ func sortedSubdirs(found map[conda.Subdir]bool) []conda.Subdir {
 // maxWindow bounds what a frame of an index needs in memory, in bytes; level 22 uses all of it.
 const maxWindow = 128 << 20
 
-// open returns the index from its beginning, unpacked.
-func (x *Index) open() (io.ReadCloser, error) {
+// open returns the file from its beginning, unpacked.
+func (x *Text) open() (io.ReadCloser, error) {
 	if _, err := x.file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ type entry struct {
 	key string
 	// record is what the source's index says; nil when it says no more than the name.
 	record *conda.Record
-	// runExports are those of the index; nil where it does not tell.
+	// runExports are what the source says that the package exports; nil where it does not tell.
 	runExports *conda.RunExports
 	// yanked says that the source calls the file removed.
 	yanked bool
@@ -69,10 +69,17 @@ func (j *job) list(ctx context.Context, surveys []*survey) error {
 }
 
 func (j *job) listPlace(ctx context.Context, s *survey, o *opened) error {
+	told, err := j.runExports(ctx, o)
+	if err != nil {
+		return err
+	}
 	var asked []entry
-	_, err := o.index.read(o.Subdir, func(e entry) error {
+	_, err = o.index.read(o.Subdir, func(e entry) error {
 		if !s.claim(o, &e) {
 			return nil
+		}
+		if e.runExports == nil {
+			e.runExports = told[keyOf(e.name())]
 		}
 		if e.bad != nil {
 			j.tally.refuse(e, e.bad)

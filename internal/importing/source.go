@@ -29,6 +29,9 @@ type Source interface {
 	Subdirs(ctx context.Context) ([]conda.Subdir, error)
 	// Index opens what a place lists; fs.ErrNotExist when it has no index. The caller closes it.
 	Index(ctx context.Context, p Place) (*Index, error)
+	// RunExports opens what a place says that its packages export, run_exports.json (CEP 12); fs.ErrNotExist when it says
+	// nothing. The caller closes it.
+	RunExports(ctx context.Context, p Place) (*Text, error)
 	// Package opens a package of a place; fs.ErrNotExist when it is not there. base is the info.base_url of the
 	// index, "" for none (CEP 15). The caller closes the body.
 	Package(ctx context.Context, p Place, base string, f conda.Filename) (Body, error)
@@ -61,6 +64,13 @@ func (e *TransientError) Unwrap() error { return e.Cause }
 func sidecarName(f conda.Filename, sum [32]byte) string {
 	return f.String() + ".sigs." + hex.EncodeToString(sum[:])
 }
+
+// Files of a place, which also lie there with packedExt.
+const (
+	repodataFile   = "repodata.json"
+	runExportsFile = "run_exports.json"
+	packedExt      = ".zst"
+)
 
 // labelsFile names the labels of a channel that is served as plain files, beside its subdirs.
 const labelsFile = "labels.json"

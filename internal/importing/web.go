@@ -146,17 +146,31 @@ func (w *Web) json(ctx context.Context, name string, to any) error {
 const maxIndex = 16 << 30
 
 // Index implements Source.
-func (w *Web) Index(ctx context.Context, p Place) (x *Index, err error) {
-	for _, name := range []string{"repodata.json.zst", "repodata.json"} {
+func (w *Web) Index(ctx context.Context, p Place) (*Index, error) {
+	text, err := w.text(ctx, p, repodataFile)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the index of %s: %w", p.Subdir, err)
+	}
+	return &Index{Text: *text}, nil
+}
+
+// RunExports implements Source.
+func (w *Web) RunExports(ctx context.Context, p Place) (*Text, error) {
+	return w.text(ctx, p, runExportsFile)
+}
+
+// text fetches a JSON file of a place, compressed where it can be had so; fs.ErrNotExist when it cannot be had.
+func (w *Web) text(ctx context.Context, p Place, name string) (t *Text, err error) {
+	for _, ext := range []string{packedExt, ""} {
 		err = patiently(ctx, FirstPause, func() error {
-			body, err := w.get(ctx, w.dir(p).JoinPath(name))
+			body, err := w.get(ctx, w.dir(p).JoinPath(name+ext))
 			if err != nil {
 				return err
 			}
 			defer func() { _ = body.Close() }() // it was only read
 			file, err := keptCopy(body, maxIndex)
 			if err == nil {
-				x = &Index{file: file, packed: strings.HasSuffix(name, ".zst")}
+				t = &Text{file: file, packed: ext == packedExt}
 			}
 			return err
 		})
@@ -164,10 +178,7 @@ func (w *Web) Index(ctx context.Context, p Place) (x *Index, err error) {
 			break
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("fetch the index of %s: %w", p.Subdir, err)
-	}
-	return x, nil
+	return t, err
 }
 
 // dir is the address of a place.

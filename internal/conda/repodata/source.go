@@ -72,7 +72,8 @@ func NewSource(r io.Reader, subdir conda.Subdir) *Source {
 // disagree about which one counts; to be in Removed, too, is none.
 func (s *Source) Entries() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		if err := s.file(yield); err != nil && !errors.Is(err, errStopped) {
+		section := func(key string) error { return s.section(key, yield) }
+		if err := s.file(section); err != nil && !errors.Is(err, errStopped) {
 			yield(Entry{}, fmt.Errorf("read %s: %w", s.what, err))
 		}
 	}
@@ -118,13 +119,12 @@ func (s *Source) value() (raw json.RawMessage, err error) {
 	return raw, err
 }
 
-// file reads the one object that there is.
-func (s *Source) file(yield func(Entry, error) bool) error {
+// file reads the one object that there is; section must read the value of each key.
+func (s *Source) file(section func(key string) error) error {
 	if tok, err := s.token(); err != nil || tok != json.Delim('{') {
 		return cause(err, "it is not a JSON object")
 	}
-	err := s.members(func(key string) error { return s.section(key, yield) })
-	if err != nil {
+	if err := s.members(section); err != nil {
 		return err
 	}
 	s.in.left = maxRation
