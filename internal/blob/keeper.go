@@ -36,7 +36,7 @@ type Keeper struct {
 	// disk is a file of the file system that is synced. The kernel remembers for it the faults of writing back,
 	// so it is open before the first byte is staged.
 	disk *os.File
-	// sync is syncfs; false says that the system has none.
+	// sync is SyncFS; false says that the system has none.
 	sync func(disk *os.File) (bool, error)
 }
 
@@ -46,7 +46,7 @@ func (f *Folder) Keeper() (*Keeper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the staging area: %w", err)
 	}
-	return &Keeper{folder: f, disk: disk, sync: syncfs}, nil
+	return &Keeper{folder: f, disk: disk, sync: SyncFS}, nil
 }
 
 // Close ends the Keeper.

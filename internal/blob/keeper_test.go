@@ -42,7 +42,7 @@ func TestKeeperSyscallSequence(t *testing.T) {
 		sync func(*os.File) (bool, error)
 		want string
 	}{
-		"syncfs": {syncfs, `create staging/arriving.R
+		"syncfs": {SyncFS, `create staging/arriving.R
 create staging/arriving.R
 create staging/holds.R
 write staging/holds.R
@@ -104,7 +104,7 @@ unlink staging/holds.R`},
 
 // At every step of many uploads at once a copy of the folder is taken, as a kill would leave it.
 func TestKeeperStoppedAfterEachStep(t *testing.T) {
-	for name, sync := range map[string]func(*os.File) (bool, error){"syncfs": syncfs, "each": each} {
+	for name, sync := range map[string]func(*os.File) (bool, error){"syncfs": SyncFS, "each": each} {
 		t.Run(name, func(t *testing.T) {
 			dir, l := t.TempDir(), &ledger{}
 			f := open(t, dir, l.referenced)

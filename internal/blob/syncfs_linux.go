@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncfs makes everything that was written to the file system of disk durable, bytes and names.
-func syncfs(disk *os.File) (bool, error) {
+// SyncFS makes everything that was written to the file system of disk durable, bytes and names. It is false on systems that
+// cannot. Faults of writing back are told to files that were open by then.
+func SyncFS(disk *os.File) (bool, error) {
 	raw, err := disk.SyscallConn()
 	if err != nil {
 		return true, err

@@ -4,5 +4,5 @@ package blob
 
 import "os"
 
-// syncfs says that this system cannot sync a file system as a whole and tell of its faults.
-func syncfs(*os.File) (bool, error) { return false, nil }
+// SyncFS says that this system cannot sync a file system as a whole and tell of its faults.
+func SyncFS(*os.File) (bool, error) { return false, nil }

@@ -2,7 +2,8 @@
 // them, byte for byte, packages, and labels below label/NAME. Whoever leaves takes all of it along.
 //
 // It only reads from the server's data, so it works beside a server that runs; and a reader of the folder sees, in the
-// middle of it, old files or new ones, and no index that names a file which is not there yet. It must not know of SQL,
+// middle of it, old files or new ones, and no index that names a file which is not there yet. The same holds for what a
+// power cut leaves, and the next export goes on from there. It must not know of SQL,
 // flags, or how progress is shown.
 package exporting
 
@@ -78,11 +79,12 @@ type Summary struct {
 	Labels                                    int
 }
 
-// export is one export under way.
-type export struct {
+// exporter is one export under way.
+type exporter struct {
 	Config
 
 	root *os.Root
+	disk *disk
 	sum  Summary
 }
 
@@ -96,12 +98,21 @@ func Run(ctx context.Context, c Config) (s Summary, err error) {
 		return s, fmt.Errorf("open the folder of the export: %w", err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
-	x := &export{Config: c, root: root}
-	err = x.run(ctx)
+	d, err := newDisk(root)
+	if err != nil {
+		return s, fmt.Errorf("open the folder of the export: %w", err)
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	return export(ctx, c, d)
+}
+
+func export(ctx context.Context, c Config, d *disk) (Summary, error) {
+	x := &exporter{Config: c, root: d.root, disk: d}
+	err := x.run(ctx)
 	return x.sum, err
 }
 
-func (x *export) run(ctx context.Context) error {
+func (x *exporter) run(ctx context.Context) error {
 	before, err := x.claim()
 	if err != nil {
 		return err
@@ -124,13 +135,15 @@ func (x *export) run(ctx context.Context) error {
 	if err := x.writeBeside(ctx, labels); err != nil {
 		return err
 	}
-	if !x.Prune {
-		return nil
+	if x.Prune {
+		if err := x.pruneLabels(before, labels, places); err != nil {
+			return err
+		}
+		if err := x.writeLabels(labels); err != nil {
+			return err
+		}
 	}
-	if err := x.pruneLabels(before, labels, places); err != nil {
-		return err
-	}
-	return x.writeLabels(labels)
+	return x.disk.flush()
 }
 
 // dirOf is the folder of a place.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"sluice/internal/conda"
 	"sluice/internal/conda/repodata"
@@ -27,10 +28,11 @@ type labelList struct {
 }
 
 // claim makes sure that the folder is ours to write to, and returns the labels that an earlier export left there.
-func (x *export) claim() ([]conda.Label, error) {
+func (x *exporter) claim() ([]conda.Label, error) {
 	b, err := x.root.ReadFile(labelsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		entries, err := fs.ReadDir(x.root.FS(), ".")
+		entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), arriving) })
 		if err == nil && len(entries) > 0 {
 			err = fmt.Errorf("%s holds other things (%s) and no %s of an earlier export: name a new or empty folder", x.Dir, entries[0].Name(), labelsFile)
 		}
@@ -54,7 +56,7 @@ func (x *export) claim() ([]conda.Label, error) {
 }
 
 // places are those of the channel, main first, each label with the noarch that clients want to see.
-func (x *export) places(ctx context.Context) ([]index.Place, error) {
+func (x *exporter) places(ctx context.Context) ([]index.Place, error) {
 	places, err := x.Store.Places(ctx, x.Channel.ID)
 	if err != nil {
 		return nil, err
@@ -97,7 +99,7 @@ func union(a, b []conda.Label) []conda.Label {
 	return slices.Compact(all)
 }
 
-func (x *export) writeLabels(labels []conda.Label) error {
+func (x *exporter) writeLabels(labels []conda.Label) error {
 	var l labelList
 	for _, label := range labels {
 		l.Labels = append(l.Labels, label.String())
@@ -106,12 +108,18 @@ func (x *export) writeLabels(labels []conda.Label) error {
 	if err != nil {
 		return err
 	}
-	return x.replace(labelsFile, b)
+	if err := x.replace(labelsFile, b); err != nil {
+		return err
+	}
+	return x.disk.flush()
 }
 
 // writeBeside writes what lies beside the subdirs of each label.
-func (x *export) writeBeside(ctx context.Context, labels []conda.Label) error {
+func (x *exporter) writeBeside(ctx context.Context, labels []conda.Label) error {
 	for _, l := range labels {
+		if err := x.clear(labelDir(l)); err != nil {
+			return err
+		}
 		if err := x.replace(filepath.Join(labelDir(l), noticesFile), []byte(repodata.Notices)); err != nil {
 			return err
 		}
@@ -123,9 +131,15 @@ func (x *export) writeBeside(ctx context.Context, labels []conda.Label) error {
 		if err != nil {
 			return err
 		}
-		if err := x.root.Rename(made, filepath.Join(labelDir(l), string(index.ChannelData))); err != nil {
+		name := filepath.Join(labelDir(l), string(index.ChannelData))
+		if changed, err := x.changed(made, name); err != nil {
+			return err
+		} else if !changed {
+			continue
+		}
+		if err := x.disk.later(made, name, f.Size()); err != nil {
 			return err
 		}
 	}
-	return nil
+	return x.disk.flush()
 }

@@ -21,12 +21,12 @@ import (
 var names = []index.Name{index.RunExportsJSON, index.RunExportsZst, index.RepodataJSON, index.RepodataZst, index.ShardIndex}
 
 // place exports one place: packages and shards first, then the index files that name them.
-func (x *export) place(ctx context.Context, p index.Place, all []index.Place) error {
+func (x *exporter) place(ctx context.Context, p index.Place, all []index.Place) error {
 	dir := dirOf(p)
-	if err := x.root.MkdirAll(filepath.Join(dir, shardDir), 0o755); err != nil {
+	if err := x.disk.mkdir(filepath.Join(dir, shardDir)); err != nil {
 		return err
 	}
-	if err := x.clear(dir); err != nil {
+	if err := x.clear(dir, filepath.Join(dir, shardDir)); err != nil {
 		return err
 	}
 	files, err := x.generation(ctx, p)
@@ -36,7 +36,7 @@ func (x *export) place(ctx context.Context, p index.Place, all []index.Place) er
 	made := map[index.Name]string{}
 	defer func() {
 		for _, name := range made {
-			_ = x.root.Remove(name) // what was put in place has its own name by now
+			_ = x.disk.discard(name) // after an error, which says enough
 		}
 	}()
 	for _, n := range names {
@@ -52,14 +52,31 @@ func (x *export) place(ctx context.Context, p index.Place, all []index.Place) er
 		return err
 	}
 	for _, n := range names {
-		if err := x.root.Rename(made[n], filepath.Join(dir, string(n))); err != nil {
+		if changed, err := x.changed(made[n], filepath.Join(dir, string(n))); err != nil {
 			return err
+		} else if !changed {
+			delete(made, n)
 		}
 	}
-	if x.Prune {
-		return x.prune(dir, k)
+	if err := x.disk.flush(); err != nil {
+		return err
 	}
-	return nil
+	for _, n := range names {
+		if made[n] == "" {
+			continue
+		}
+		if err := x.disk.rename(made[n], filepath.Join(dir, string(n))); err != nil {
+			return err
+		}
+		delete(made, n)
+	}
+	if !x.Prune {
+		return nil
+	}
+	if err := x.disk.flush(); err != nil {
+		return err
+	}
+	return x.prune(dir, k)
 }
 
 // kept are the files of a place that its index names, by their paths in it.
@@ -71,7 +88,7 @@ const attempts = 100
 var errBusy = errors.New("the channel changes faster than its index can be read: run the export again")
 
 // generation returns all index files of a place, of one generation.
-func (x *export) generation(ctx context.Context, p index.Place) (map[index.Name]*index.File, error) {
+func (x *exporter) generation(ctx context.Context, p index.Place) (map[index.Name]*index.File, error) {
 	for range attempts {
 		files, first, same := map[index.Name]*index.File{}, (*index.File)(nil), true
 		for _, n := range names {
@@ -93,7 +110,7 @@ func (x *export) generation(ctx context.Context, p index.Place) (map[index.Name]
 }
 
 // lay writes an index file under a name of its own, and returns that.
-func (x *export) lay(ctx context.Context, dir string, f *index.File) (string, error) {
+func (x *exporter) lay(ctx context.Context, dir string, f *index.File) (string, error) {
 	body := f.Open(ctx)
 	defer func() { _ = body.Close() }() // it was only read
 	return x.arrive(dir, func(w io.Writer) error {
@@ -109,7 +126,7 @@ const askFiles = 500
 const maxWindow = 8 << 20
 
 // packages puts every package in place that the index names, the removed ones among them: lock files do.
-func (x *export) packages(ctx context.Context, p index.Place, all []index.Place, indexFile string, k kept) error {
+func (x *exporter) packages(ctx context.Context, p index.Place, all []index.Place, indexFile string, k kept) error {
 	file, err := x.root.Open(indexFile)
 	if err != nil {
 		return err
@@ -138,7 +155,7 @@ func (x *export) packages(ctx context.Context, p index.Place, all []index.Place,
 	return x.some(ctx, p, all, asked, k)
 }
 
-func (x *export) some(ctx context.Context, p index.Place, all []index.Place, entries []repodata.Entry, k kept) error {
+func (x *exporter) some(ctx context.Context, p index.Place, all []index.Place, entries []repodata.Entry, k kept) error {
 	names := make([]string, len(entries))
 	for i, e := range entries {
 		names[i] = e.File.String()
@@ -171,7 +188,7 @@ const sidecarExt = ".sigs"
 
 // sidecars puts the attestations of a package in place: each file that there ever was by its hash, for an index names one
 // of them, then the newest.
-func (x *export) sidecars(ctx context.Context, p index.Place, f conda.Filename, k kept) error {
+func (x *exporter) sidecars(ctx context.Context, p index.Place, f conda.Filename, k kept) error {
 	all, err := x.Store.Sidecars(ctx, p, f)
 	if err != nil {
 		return err
@@ -199,7 +216,7 @@ const (
 )
 
 // shards puts every shard in place that the shard index names. A shard never becomes another one of its name.
-func (x *export) shards(ctx context.Context, p index.Place, indexFile string, k kept) error {
+func (x *exporter) shards(ctx context.Context, p index.Place, indexFile string, k kept) error {
 	b, err := x.root.ReadFile(indexFile)
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 
 // prune removes the packages and shards of a folder that its index does not name any more. What an export never
 // writes stays.
-func (x *export) prune(dir string, k kept) error {
+func (x *exporter) prune(dir string, k kept) error {
 	for _, sub := range []string{"", shardDir} {
 		entries, err := fs.ReadDir(x.root.FS(), filepath.ToSlash(filepath.Join(dir, sub)))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -26,7 +26,7 @@ func (x *export) prune(dir string, k kept) error {
 			if k[name] || !ours(sub, e.Name()) || e.IsDir() {
 				continue
 			}
-			if err := x.root.Remove(filepath.Join(dir, name)); err != nil {
+			if err := x.disk.remove(filepath.Join(dir, name)); err != nil {
 				return err
 			}
 			x.sum.Removed++
@@ -48,7 +48,7 @@ func ours(sub, name string) bool {
 }
 
 // pruneLabels removes the places that earlier exports wrote and the channel does not have any more.
-func (x *export) pruneLabels(before, now []conda.Label, places []index.Place) error {
+func (x *exporter) pruneLabels(before, now []conda.Label, places []index.Place) error {
 	for _, l := range union(before, now) {
 		entries, err := fs.ReadDir(x.root.FS(), filepath.ToSlash(labelDir(l)))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -66,25 +66,28 @@ func (x *export) pruneLabels(before, now []conda.Label, places []index.Place) er
 			}
 		}
 		if !slices.Contains(now, l) {
-			_ = x.root.Remove(filepath.Join(labelDir(l), noticesFile)) // they may be gone
-			_ = x.root.Remove(filepath.Join(labelDir(l), string(index.ChannelData)))
-			_ = x.root.Remove(labelDir(l)) // it stays where it holds anything else
+			_ = x.disk.remove(filepath.Join(labelDir(l), noticesFile)) // they may be gone
+			_ = x.disk.remove(filepath.Join(labelDir(l), string(index.ChannelData)))
+			_ = x.disk.remove(labelDir(l)) // it stays where it holds anything else
 		}
 	}
 	return nil
 }
 
 // removePlace removes the index files first, so that no reader finds one that names a file which is gone.
-func (x *export) removePlace(dir string) error {
+func (x *exporter) removePlace(dir string) error {
 	for _, n := range slices.Backward(names) {
-		if err := x.root.Remove(filepath.Join(dir, string(n))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := x.disk.remove(filepath.Join(dir, string(n))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+	}
+	if err := x.disk.flush(); err != nil {
+		return err
 	}
 	if err := x.prune(dir, kept{}); err != nil {
 		return err
 	}
-	_ = x.root.Remove(filepath.Join(dir, shardDir)) // these stay where they hold anything else
-	_ = x.root.Remove(dir)
+	_ = x.disk.remove(filepath.Join(dir, shardDir)) // these stay where they hold anything else
+	_ = x.disk.remove(dir)
 	return nil
 }

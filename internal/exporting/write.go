@@ -1,6 +1,7 @@
 package exporting
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -21,24 +22,26 @@ import (
 const arriving = ".sluice-"
 
 // arrive writes a file under a name of its own in dir, and returns that: it is renamed when it is to be seen.
-func (x *export) arrive(dir string, write func(io.Writer) error, at time.Time) (name string, err error) {
+func (x *exporter) arrive(dir string, write func(io.Writer) error, at time.Time) (name string, err error) {
 	name = filepath.Join(dir, arriving+rand.Text())
+	x.disk.step("write", name)
 	f, err := x.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return "", err
 	}
+	x.disk.written[name] = true
 	err = errors.Join(write(f), f.Close())
 	if err == nil {
 		err = x.root.Chtimes(name, at, at)
 	}
 	if err != nil {
-		return "", errors.Join(err, x.root.Remove(name))
+		return "", errors.Join(err, x.disk.discard(name))
 	}
 	return name, nil
 }
 
 // replace writes a small file, or leaves it as it is when it has these bytes.
-func (x *export) replace(name string, content []byte) error {
+func (x *exporter) replace(name string, content []byte) error {
 	if old, err := x.root.ReadFile(name); err == nil && string(old) == string(content) {
 		return nil
 	}
@@ -49,19 +52,64 @@ func (x *export) replace(name string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	return x.root.Rename(made, name)
+	return x.disk.later(made, name, int64(len(content)))
 }
 
-// clear removes what an export that was cut left in a folder.
-func (x *export) clear(dir string) error {
-	for _, d := range []string{dir, filepath.Join(dir, shardDir)} {
+// changed reports whether a file that was written has other bytes than the one that it is to replace, and removes it where it
+// has not.
+func (x *exporter) changed(made, name string) (bool, error) {
+	same, err := x.equal(made, name)
+	if err != nil || !same {
+		return !same, err
+	}
+	return false, x.disk.discard(made)
+}
+
+// compareBuffer is how much of two files is in memory at once.
+const compareBuffer = 64 << 10
+
+// equal reports whether two files have the same bytes. The second may be missing.
+func (x *exporter) equal(a, b string) (same bool, err error) {
+	f, err := x.root.Open(a)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	g, err := x.root.Open(b)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	defer func() { _ = g.Close() }() // it was only read
+	one, other := make([]byte, compareBuffer), make([]byte, compareBuffer)
+	for {
+		n, errN := io.ReadFull(f, one)
+		m, errM := io.ReadFull(g, other)
+		for _, err := range []error{errN, errM} {
+			if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				return false, err
+			}
+		}
+		if !bytes.Equal(one[:n], other[:m]) {
+			return false, nil
+		}
+		if errN != nil {
+			return errM != nil, nil
+		}
+	}
+}
+
+// clear removes what an export that was cut left in folders.
+func (x *exporter) clear(dirs ...string) error {
+	for _, d := range dirs {
 		entries, err := fs.ReadDir(x.root.FS(), filepath.ToSlash(d))
 		if err != nil {
 			return err
 		}
 		for _, e := range entries {
 			if strings.HasPrefix(e.Name(), arriving) {
-				if err := x.root.Remove(filepath.Join(d, e.Name())); err != nil {
+				if err := x.disk.discard(filepath.Join(d, e.Name())); err != nil {
 					return err
 				}
 			}
@@ -71,7 +119,7 @@ func (x *export) clear(dir string) error {
 }
 
 // artifact puts one package in place: as it lies there, as a second name of what another label has, or anew.
-func (x *export) artifact(ctx context.Context, p index.Place, all []index.Place, name string, s Stored) error {
+func (x *exporter) artifact(ctx context.Context, p index.Place, all []index.Place, name string, s Stored) error {
 	to := filepath.Join(dirOf(p), name)
 	if same, err := x.same(to, s); same || err != nil {
 		return err
@@ -94,12 +142,12 @@ func (x *export) artifact(ctx context.Context, p index.Place, all []index.Place,
 	x.sum.Bytes += s.Size
 	x.Progress.Written.Add(1)
 	x.Progress.Bytes.Add(s.Size)
-	return x.root.Rename(made, to)
+	return x.disk.later(made, to, s.Size)
 }
 
 // same reports whether a file is there with these bytes. One that has the size and the time that an export gave it is
 // taken for it unread, as rsync does.
-func (x *export) same(name string, s Stored) (bool, error) {
+func (x *exporter) same(name string, s Stored) (bool, error) {
 	info, err := x.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && (!info.Mode().IsRegular() || info.Size() != s.Size) {
 		return false, nil
@@ -129,15 +177,16 @@ func (x *export) same(name string, s Stored) (bool, error) {
 }
 
 // link gives a package that another label has a second name, where the file system can.
-func (x *export) link(from, to string, s Stored) (bool, error) {
+func (x *exporter) link(from, to string, s Stored) (bool, error) {
 	if same, err := x.same(from, s); !same || err != nil {
 		return false, err
 	}
 	made := filepath.Join(filepath.Dir(to), arriving+rand.Text())
+	x.disk.step("link", from, made)
 	if err := x.root.Link(from, made); err != nil {
 		return false, nil //nolint:nilerr // then it is copied
 	}
-	if err := x.root.Rename(made, to); err != nil {
+	if err := x.disk.later(made, to, 0); err != nil {
 		return false, err
 	}
 	x.sum.Linked++
@@ -145,7 +194,7 @@ func (x *export) link(from, to string, s Stored) (bool, error) {
 }
 
 // copyBlob writes the bytes of a package, and sees to it that they are the right ones.
-func (x *export) copyBlob(ctx context.Context, w io.Writer, s Stored) error {
+func (x *exporter) copyBlob(ctx context.Context, w io.Writer, s Stored) error {
 	body, _, err := x.Blobs.Open(ctx, s.SHA256)
 	if err != nil {
 		return err
