@@ -133,6 +133,19 @@ func damages() []damage {
 		{name: "shard of no record", do: sqlDamage(`INSERT INTO shard (channel_id, label, subdir, sha256, name, generation, bytes) SELECT channel_id, label, subdir, $1, 'aaa', 1, $2 FROM generation WHERE`+main,
 			sumOf("x"), []byte("x")), want: counts{check.Shard: 1, check.Members: 1}, about: ""},
 		{name: "shard changed", do: sqlDamage(`UPDATE shard SET bytes = $1 WHERE superseded_us IS NULL AND name = 'tide10' AND`+main, []byte{1}), want: counts{check.ShardSum: 1}, about: "tide10"},
+		{name: "superseded shard changed", do: sqlDamage(`INSERT INTO shard (channel_id, label, subdir, sha256, name, generation, bytes, superseded_us)
+			SELECT channel_id, label, subdir, $1, 'tide10', 1, $2, 1 FROM generation WHERE`+main, sumOf("x"), []byte("y")), want: counts{check.ShardOld: 1}, about: "or none"},
+		{name: "record lost, and the pieces that show it", do: func(t *testing.T, w *world) {
+			t.Helper()
+			w.hurt(t, `DELETE FROM record WHERE`+oneRecord)
+			w.hurt(t, `DELETE FROM piece WHERE series IN ('packages.conda', 'run_exports.packages.conda') AND`+main)
+		}, want: counts{check.Lost: 1, check.Pieces: 2, check.Totals: 2, check.Shard: 1, check.ChannelData: 1, check.BlockStray: 5}, about: ""},
+		{name: "record lost, and only a superseded shard shows it", do: func(t *testing.T, w *world) {
+			t.Helper()
+			w.hurt(t, `DELETE FROM record WHERE`+oneRecord)
+			w.hurt(t, `DELETE FROM piece WHERE series IN ('packages.conda', 'run_exports.packages.conda') AND`+main)
+			w.hurt(t, `UPDATE shard SET superseded_us = 1 WHERE superseded_us IS NULL AND name = 'tide10' AND`+main)
+		}, want: counts{check.Lost: 1, check.Pieces: 2, check.Totals: 2, check.Members: 1, check.Shard: 1, check.ChannelData: 1, check.BlockStray: 5}, about: ""},
 		{name: "line of a package", do: sqlDamage(`UPDATE package SET artifacts = 99 WHERE name = 'tide10'`), want: counts{check.Package: 1}, about: "tide10"},
 		{name: "line of a package gone", do: sqlDamage(`DELETE FROM package WHERE name = 'tide10'`), want: counts{check.Package: 1}, about: "no line"},
 		{name: "channeldata", do: sqlDamage(`DELETE FROM channeldata WHERE name = 'tide10'`), want: counts{check.ChannelData: 1}, about: "main/noarch/tide10"},

@@ -29,7 +29,7 @@ const (
 	Attested Kind = "artifact.attestations"
 	// Listed: the number of labels that list the artifact is wrong.
 	Listed Kind = "artifact.listed"
-	// Lost: a label has no record of an artifact that its pieces show.
+	// Lost: a label has no record of an artifact that its pieces or its shards show.
 	Lost Kind = "record.lost"
 	// Record: a label says something else of an artifact than its metadata and its correction.
 	Record Kind = "record.content"
@@ -48,6 +48,8 @@ const (
 	// bytes of a shard are not those of its name.
 	Shard    Kind = "shard.content"
 	ShardSum Kind = "shard.sha256"
+	// ShardOld: the bytes of a superseded shard, which readers of an older index still fetch, are not those of its name.
+	ShardOld Kind = "shard.superseded"
 	// Package: the line that lists show of a name is wrong. ChannelData: what channeldata.json says of a name.
 	Package     Kind = "package.line"
 	ChannelData Kind = "channeldata.member"
@@ -60,7 +62,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		BlobMissing, BlobChanged, BlobStray, Metadata, Unreadable, Patch, Attested, Listed, Lost, Record, Shown, Generation, Pieces, Block, Members, Totals,
-		Shard, ShardSum, Package, ChannelData, BlockStray, BlockDropped,
+		Shard, ShardSum, ShardOld, Package, ChannelData, BlockStray, BlockDropped,
 	}
 }
 

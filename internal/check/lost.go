@@ -3,16 +3,18 @@ package check
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"slices"
 	"time"
 
+	"sluice/internal/conda"
 	"sluice/internal/conda/repodata"
 	"sluice/internal/index"
 )
 
-// lost looks for labels that list an artifact by their pieces, and have no record of it: at most as many as are missing
-// by its count of labels. It returns how many it found. Pieces are made of records, so what a piece shows was
+// lost looks for labels that list an artifact by their pieces or shards, and have no record of it: at most as many as are
+// missing by its count of labels. It returns how many it found. Pieces and shards are made of records, so what they show was
 // a record once; without that witness the label might as well never have listed it, and nobody must be shown what
 // was held.
 func (r *run) lost(ctx context.Context, a Artifact, missing int) (found int, err error) {
@@ -22,6 +24,9 @@ func (r *run) lost(ctx context.Context, a Artifact, missing int) (found int, err
 			continue
 		}
 		listed, shows, err := r.shows(ctx, p, a)
+		if err == nil && !shows {
+			listed, shows, err = r.sharded(ctx, p, a)
+		}
 		if err != nil {
 			return found, err
 		}
@@ -57,6 +62,38 @@ func (r *run) shows(ctx context.Context, p index.Place, a Artifact) (listed time
 				if s.Key(m.Key) == a.File {
 					return listedAt(m.Member), true, nil
 				}
+			}
+		}
+	}
+	return listed, false, nil
+}
+
+// sharded reports whether a shard of a place shows an artifact, and since when by its word. A superseded one must show these
+// very bytes as a package: it may tell of what was replaced or yanked since.
+func (r *run) sharded(ctx context.Context, p index.Place, a Artifact) (listed time.Time, ok bool, err error) {
+	f, err := conda.ParseFilename(a.File)
+	if err != nil {
+		return listed, false, nil //nolint:nilerr // its record tells of that
+	}
+	shards, err := r.store.ShardsOf(ctx, p, f.Name())
+	if err != nil {
+		return listed, false, err
+	}
+	for _, s := range shards {
+		if sum := sha256.Sum256(s.Bytes); !bytes.Equal(sum[:], s.SHA256) {
+			continue // it is told of as what it is
+		}
+		entries, err := repodata.ReadShard(s.Bytes)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			switch {
+			case e.File != f, s.Superseded && (e.Place == repodata.Removed || e.Record.SHA256 != a.SHA256):
+			case e.Record.IndexedMS > 0:
+				return time.UnixMilli(e.Record.IndexedMS), true, nil
+			default:
+				return time.Time{}, true, nil // one of the removed has no time
 			}
 		}
 	}

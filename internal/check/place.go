@@ -31,6 +31,9 @@ func (r *run) place(ctx context.Context, p index.Place) error {
 	if err := r.shards(ctx, p); err != nil {
 		return fmt.Errorf("%s/%s: shards: %w", p.Label, p.Subdir, err)
 	}
+	if err := r.oldShards(ctx, p); err != nil {
+		return fmt.Errorf("%s/%s: superseded shards: %w", p.Label, p.Subdir, err)
+	}
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"sluice/internal/audit"
+	"sluice/internal/channel"
 	"sluice/internal/conda"
 	"sluice/internal/index"
 )
@@ -39,6 +40,8 @@ type truth struct {
 type placePlan struct {
 	series map[index.Series]bool
 	names  map[string]bool
+	// forget are digests of superseded shards.
+	forget [][]byte
 }
 
 func (p *plan) add(d Difference) {
@@ -63,6 +66,8 @@ func (p *plan) add(d Difference) {
 		p.of(d)
 	case Pieces, Block, Members, Totals:
 		p.of(d).series[index.Series(d.Series)] = true
+	case ShardOld:
+		p.of(d).forget = append(p.of(d).forget, d.sum[:])
 	case Shard, ShardSum, ChannelData:
 		p.of(d).names[d.Name] = true
 	case Package:
@@ -95,14 +100,15 @@ func put[K comparable, V any](m *map[K]V, k K, v V) {
 
 func (p *plan) of(d Difference) *placePlan {
 	if p.places[d.place] == nil {
-		put(&p.places, d.place, &placePlan{map[index.Series]bool{}, map[string]bool{}})
+		put(&p.places, d.place, &placePlan{series: map[index.Series]bool{}, names: map[string]bool{}})
 	}
 	return p.places[d.place]
 }
 
 // Repair makes anew what a check found to differ, as far as it can be: first what the database keeps of packages, then
-// each place in one new generation, then what belongs to none. Artifacts whose bytes are gone stay as they are. A
-// repair that is cut leaves every place either as it was or right.
+// each place, then what belongs to none. A place is one new generation, or several where more is to be done than uploads
+// should wait for. Artifacts whose bytes are gone stay as they are. A repair that is cut leaves what it has not come to as
+// it was.
 func (c *Checker) Repair(ctx context.Context, by audit.Actor, found *Result) error {
 	p := &found.plan
 	for _, id := range slices.Sorted(maps.Keys(p.artifacts)) {
@@ -118,23 +124,36 @@ func (c *Checker) Repair(ctx context.Context, by audit.Actor, found *Result) err
 		Kind: audit.IndexRepaired, Actor: by, ChannelID: found.Channel.ID, Channel: found.Channel.Name.String(), RequestID: audit.Request(ctx),
 	}
 	for _, m := range mends {
-		e := event
-		e.Subject = m.Place.Label.String() + "/" + m.Place.Subdir.String()
-		e.Sentence = "made the index of " + e.Subject + " anew where it differed from its artifacts"
-		e.Facts = map[string]string{"records": fmt.Sprint(len(m.Artifacts) + len(m.Lost)), "series": fmt.Sprint(len(m.Series)), "names": fmt.Sprint(len(m.Names))}
-		if err := c.store.MendPlace(ctx, found.Channel, m, e); err != nil {
-			return fmt.Errorf("repair %s: %w", e.Subject, err)
+		if err := c.mend(ctx, found.Channel, m, event); err != nil {
+			return err
 		}
 	}
 	rest := MendChannel{
 		Artifacts: slices.Sorted(maps.Keys(p.counted)), Packages: slices.Sorted(maps.Keys(p.packages)), Blocks: p.blocks, Keep: p.keep,
 	}
-	if len(rest.Artifacts)+len(rest.Packages)+len(rest.Blocks)+len(rest.Keep) == 0 {
-		return nil
-	}
 	event.Subject, event.Sentence = event.Channel, "made what lists show of "+event.Channel+" anew where it differed from its artifacts"
-	event.Facts = map[string]string{"artifacts": fmt.Sprint(len(rest.Artifacts)), "packages": fmt.Sprint(len(rest.Packages))}
-	return c.store.MendChannel(ctx, found.Channel, rest, event)
+	for _, m := range rest.steps() {
+		e := event
+		e.Facts = map[string]string{"artifacts": fmt.Sprint(len(m.Artifacts)), "packages": fmt.Sprint(len(m.Packages))}
+		if err := c.store.MendChannel(ctx, found.Channel, m, e); err != nil {
+			return fmt.Errorf("repair what lists show: %w", err)
+		}
+	}
+	return nil
+}
+
+// mend repairs a place.
+func (c *Checker) mend(ctx context.Context, ch channel.Channel, all Mend, event audit.Event) error {
+	for _, m := range all.steps() {
+		e := event
+		e.Subject = m.Place.Label.String() + "/" + m.Place.Subdir.String()
+		e.Sentence = "made the index of " + e.Subject + " anew where it differed from its artifacts"
+		e.Facts = map[string]string{"records": fmt.Sprint(len(m.Artifacts) + len(m.Lost)), "series": fmt.Sprint(len(m.Series)), "names": fmt.Sprint(len(m.Names))}
+		if err := c.store.MendPlace(ctx, ch, m, e); err != nil {
+			return fmt.Errorf("repair %s: %w", e.Subject, err)
+		}
+	}
+	return nil
 }
 
 func parsePlace(channelID int64, label, subdir string) (p index.Place, err error) {
@@ -175,6 +194,7 @@ func (p *plan) mends(channelID int64) ([]Mend, error) {
 	for place, what := range p.places {
 		m := in(place)
 		m.Series, m.Names = slices.Sorted(maps.Keys(what.series)), slices.AppendSeq(m.Names, maps.Keys(what.names))
+		m.Forget = what.forget
 	}
 	var out []Mend
 	for _, m := range at {

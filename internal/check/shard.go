@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 
@@ -43,5 +44,29 @@ func (r *run) shard(p index.Place, n Name) {
 		differ(Shard, fmt.Sprintf("shard %x", n.SHA256), "none: the name has no records")
 	case !r.encoder.AgreesShard(n.Bytes, n.Members):
 		differ(Shard, fmt.Sprintf("shard %x, which holds other records", n.SHA256), fmt.Sprintf("one of its %d records", n.Records))
+	}
+}
+
+// oldShards compares the superseded shards of a place with their digests: readers that hold an older index fetch them, and
+// would take nothing else. Such a shard cannot be made again; those who miss it read the index anew.
+func (r *run) oldShards(ctx context.Context, p index.Place) error {
+	for after := []byte(nil); ; {
+		some, err := r.store.SupersededAfter(ctx, p, after, namesAtOnce)
+		if err != nil {
+			return err
+		}
+		for _, s := range some {
+			after = s.SHA256
+			r.result.Shards++
+			if sum := sha256.Sum256(s.Bytes); !bytes.Equal(sum[:], s.SHA256) {
+				d := at(ShardOld, p)
+				d.Name, d.sum = s.Name, [32]byte(s.SHA256)
+				d.Stored, d.Expected = fmt.Sprintf("bytes with SHA-256 %x", sum), fmt.Sprintf("those with %x, or none", s.SHA256)
+				r.found(d)
+			}
+		}
+		if len(some) < namesAtOnce {
+			return nil
+		}
 	}
 }

@@ -46,6 +46,10 @@ type Index interface {
 	PiecesFrom(ctx context.Context, p index.Place, s index.Series, key string, limit int) (Run, error)
 	// NamesAfter lists names that have records or a shard, those after a name.
 	NamesAfter(ctx context.Context, p index.Place, after string, limit int) ([]Name, error)
+	// ShardsOf reads the shards of a name, superseded ones last.
+	ShardsOf(ctx context.Context, p index.Place, name string) ([]StoredShard, error)
+	// SupersededAfter lists superseded shards by digest, those after a digest; nil: from the first.
+	SupersededAfter(ctx context.Context, p index.Place, after []byte, limit int) ([]StoredShard, error)
 	// Strays lists blocks that nothing leads to.
 	Strays(ctx context.Context, channelID int64) (Strays, error)
 }
@@ -169,6 +173,13 @@ type Name struct {
 	Untold       bool
 }
 
+// StoredShard is a shard by its digest.
+type StoredShard struct {
+	Name          string
+	SHA256, Bytes []byte
+	Superseded    bool
+}
+
 // Strays are blocks that nothing leads to, at most a thousand of each kind: they have no piece, or are those of pieces and
 // are to be removed all the same.
 type Strays struct{ Blocks, Dropped []int64 }
@@ -183,6 +194,8 @@ type Mend struct {
 	Names     []string
 	// Lost are artifacts of which the place has no record, though it shows them.
 	Lost []Relisting
+	// Forget are digests of superseded shards that are to go, if their bytes are not those of it.
+	Forget [][]byte
 }
 
 // Relisting is an artifact that is to be listed again, and when it was listed first; zero: when it was uploaded.

@@ -22,7 +22,7 @@ type indexCheckCommand struct {
 	configFlags
 	Channel       channelName `placeholder:"NAME" help:"Look at this channel alone (default all, and whether bytes are kept that nobody needs)."`
 	Quick         bool        `help:"Do not read packages: take what the database keeps of them, and look at their size only."`
-	Repair        bool        `help:"Make anew what differs, each label and subdir in one step."`
+	Repair        bool        `help:"Make anew what differs."`
 	DeleteDamaged bool        `name:"delete-damaged" help:"Delete artifacts whose bytes are gone or changed, so that no client is told of them; restore brings them back once their bytes are."`
 	Report        string      `placeholder:"FILE" help:"Write each difference as a line of JSON to this file; - is standard output."`
 }

@@ -293,6 +293,28 @@ func currentShard(ctx context.Context, q queryer, p index.Place, name string) (s
 	return rows[0].sum, rows[0].bytes, nil
 }
 
+// ShardsOf implements check.Index.
+func (db *DB) ShardsOf(ctx context.Context, p index.Place, name string) ([]check.StoredShard, error) {
+	return db.storedShards(ctx, p, `name = $4 ORDER BY CASE WHEN superseded_us IS NULL THEN 0 ELSE 1 END, superseded_us DESC`, name)
+}
+
+// SupersededAfter implements check.Index.
+func (db *DB) SupersededAfter(ctx context.Context, p index.Place, after []byte, limit int) ([]check.StoredShard, error) {
+	return db.storedShards(ctx, p, `superseded_us IS NOT NULL AND sha256 > $4 ORDER BY sha256 LIMIT $5`, append([]byte{}, after...), limit)
+}
+
+func (db *DB) storedShards(ctx context.Context, p index.Place, which string, args ...any) ([]check.StoredShard, error) {
+	out, err := collect(ctx, db.reader, func(r *sql.Rows, s *check.StoredShard) error {
+		return r.Scan(&s.Name, &s.SHA256, &s.Bytes, &s.Superseded)
+	},
+		`SELECT name, sha256, bytes, CASE WHEN superseded_us IS NULL THEN 0 ELSE 1 END FROM shard WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND `+which,
+		append([]any{p.ChannelID, p.Label.String(), p.Subdir.String()}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("shards to check: %w", err)
+	}
+	return out, nil
+}
+
 // straysAtOnce bounds what of each kind is told.
 const straysAtOnce = 1000
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -60,6 +61,11 @@ func (db *DB) MendPlace(ctx context.Context, ch channel.Channel, m check.Mend, e
 			}
 			c.names[name] = nil
 			c.touch(index.Shards, name)
+		}
+		for _, sum := range m.Forget {
+			if err := c.forgetSuperseded(ctx, sum); err != nil {
+				return err
+			}
 		}
 		c.whole = m.Series
 		if err := c.write(ctx); err != nil {
@@ -181,6 +187,26 @@ func (c *change) forgetBroken(ctx context.Context, name string) error {
 		c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), name)
 	if err != nil {
 		return fmt.Errorf("forget shard: %w", err)
+	}
+	return nil
+}
+
+// forgetSuperseded removes a superseded shard whose bytes are not those of its digest.
+func (c *change) forgetSuperseded(ctx context.Context, sum []byte) error {
+	place := []any{c.place.ChannelID, c.place.Label.String(), c.place.Subdir.String(), sum}
+	const where = ` FROM shard WHERE channel_id = $1 AND label = $2 AND subdir = $3 AND sha256 = $4 AND superseded_us IS NOT NULL`
+	var b []byte
+	err := c.tx.QueryRowContext(ctx, `SELECT bytes`+where, place...).Scan(&b)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // its time is over, or it came back
+	} else if err != nil {
+		return fmt.Errorf("superseded shard: %w", err)
+	}
+	if got := sha256.Sum256(b); slices.Equal(got[:], sum) {
+		return nil
+	}
+	if _, err := c.tx.ExecContext(ctx, `DELETE`+where, place...); err != nil {
+		return fmt.Errorf("forget superseded shard: %w", err)
 	}
 	return nil
 }
