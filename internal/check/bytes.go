@@ -93,11 +93,7 @@ func (c *Checker) parse(ctx context.Context, f io.ReadSeeker, size int64, a Arti
 	if err != nil {
 		return nil, err
 	}
-	at, ok := f.(io.ReaderAt)
-	if !ok {
-		at = &seeking{f}
-	}
-	pkg, err := artifact.Read(ctx, at, size, name, c.limits)
+	pkg, err := artifact.Read(ctx, readerAt(f), size, name, c.limits)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +114,13 @@ func (s *stoppable) Read(p []byte) (int, error) {
 		return 0, context.Cause(s.ctx)
 	}
 	return s.r.Read(p)
+}
+
+func readerAt(f io.ReadSeeker) io.ReaderAt {
+	if at, ok := f.(io.ReaderAt); ok {
+		return at
+	}
+	return &seeking{f}
 }
 
 // seeking reads at any place of what can only be sought, for one goroutine.

@@ -320,7 +320,7 @@ func TestBesideChanges(t *testing.T) {
 		}
 		for i := range 12 {
 			_, found := w.look(t, i%2 == 0)
-			must(w.checker.Blobs(t.Context(), func(d check.Difference) { found = append(found, d) }))(t)
+			must(w.checker.Blobs(t.Context(), func(s check.Stray) { found = append(found, s.Difference) }))(t)
 			for _, d := range found {
 				t.Errorf("beside changes: %s", d)
 			}
@@ -358,8 +358,8 @@ func TestStrayBytes(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		w.fill(t)
-		look := func() (found []check.Difference) {
-			n := must(w.checker.Blobs(t.Context(), func(d check.Difference) { found = append(found, d) }))(t)
+		look := func() (found []check.Stray) {
+			n := must(w.checker.Blobs(t.Context(), func(s check.Stray) { found = append(found, s) }))(t)
 			if n < 40 {
 				t.Errorf("%d blobs", n)
 			}
@@ -373,7 +373,8 @@ func TestStrayBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := look()
-		if len(found) != 1 || found[0].Kind != check.BlobStray || found[0].Name != hex.EncodeToString(sumOf("stray")) || found[0].Stored != "5 bytes" {
+		if len(found) != 1 || found[0].Kind != check.BlobStray || found[0].Name != hex.EncodeToString(sumOf("stray")) || found[0].Stored != "5 bytes" ||
+			found[0].IsPackage() || found[0].Repairable {
 			t.Fatalf("found %q", found)
 		}
 		if err := w.checker.RemoveStray(t.Context(), found[0]); err != nil {
@@ -394,6 +395,42 @@ func TestStrayBytes(t *testing.T) {
 		}
 		if err := held.Release(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Packages that are in no database, since an older one was restored, are known by what they say themselves, and can be
+// saved; what is deleted and may be restored is not among them.
+func TestStrayPackages(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		w.fill(t)
+		w.do(t, "tide10", curate.Change{Kind: curate.Delete, Reason: "may come back"})
+		want := map[string][]byte{}
+		for _, ext := range []string{conda.ExtConda, conda.ExtTarBz2} {
+			p := build.Package{Name: "lost", Version: "1.0", Build: "0", Subdir: "linux-64"}
+			b, err := p.Conda()
+			if ext == conda.ExtTarBz2 {
+				b, err = p.TarBz2()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.keepBlob(t, string(b)).Settle(); err != nil {
+				t.Fatal(err)
+			}
+			want["linux-64/"+p.Stem()+ext] = b
+		}
+		got := map[string][]byte{}
+		must(w.checker.Blobs(t.Context(), func(s check.Stray) {
+			var b bytes.Buffer
+			if err := w.checker.Save(t.Context(), s, &b); err != nil || !strings.Contains(s.Stored, ", the package linux-64/lost-1.0-0.") {
+				t.Errorf("%v: %v", s, err)
+			}
+			got[s.Subdir.String()+"/"+s.File.String()] = b.Bytes()
+		}))(t)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("strays (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -17,7 +17,8 @@ const (
 	// published. Nothing but a backup brings them back.
 	BlobMissing Kind = "blob.missing"
 	BlobChanged Kind = "blob.changed"
-	// BlobStray: bytes that no artifact has.
+	// BlobStray: bytes that no artifact has. They may be packages that are in no database since an older one was restored, so
+	// a repair leaves them.
 	BlobStray Kind = "blob.stray"
 	// Metadata: what the database keeps of a package is not what the package says itself. Unreadable: the bytes are
 	// those that were published, but no package that can be read.
@@ -69,7 +70,7 @@ func Kinds() []Kind {
 // Repairable reports whether a repair can do something about a difference of this kind. The bytes of packages come
 // back from nowhere.
 func (k Kind) Repairable() bool {
-	return k != BlobMissing && k != BlobChanged && k != Unreadable && k != Patch && k != Attested
+	return k != BlobMissing && k != BlobStray && k != BlobChanged && k != Unreadable && k != Patch && k != Attested
 }
 
 // Difference is one thing that is not as it should be.

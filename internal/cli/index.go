@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 
 	"sluice/internal/blob"
@@ -23,6 +26,8 @@ type indexCheckCommand struct {
 	Channel       channelName `placeholder:"NAME" help:"Look at this channel alone (default all, and whether bytes are kept that nobody needs)."`
 	Quick         bool        `help:"Do not read packages: take what the database keeps of them, and look at their size only."`
 	Repair        bool        `help:"Make anew what differs."`
+	SaveStrays    string      `name:"save-strays" placeholder:"FOLDER" help:"Write packages that no channel has to this folder, which sluice import takes."`
+	RemoveStrays  bool        `name:"remove-strays" help:"Have a server remove bytes that no channel has."`
 	DeleteDamaged bool        `name:"delete-damaged" help:"Delete artifacts whose bytes are gone or changed, so that no client is told of them; restore brings them back once their bytes are."`
 	Report        string      `placeholder:"FILE" help:"Write each difference as a line of JSON to this file; - is standard output."`
 }
@@ -44,6 +49,9 @@ func (c *indexCheckCommand) Run(ctx context.Context, s Streams) (err error) {
 	blobs, err := blob.NewFolder(d.folder.Root(), d.db.Referenced)
 	if err != nil {
 		return err
+	}
+	if c.Channel != "" && (c.SaveStrays != "" || c.RemoveStrays) {
+		return errors.New("bytes that no channel has are not those of one: leave out --channel with --save-strays and --remove-strays")
 	}
 	channels, err := c.channels(ctx, d)
 	if err != nil {
@@ -90,9 +98,9 @@ type indexCheck struct {
 	// line is how far it is; pause takes it off the terminal, so that something else can be printed.
 	line  atomic.Value
 	pause func()
-	// found, mended and deleted count differences and artifacts.
-	found, mended, deleted int
-	err                    error // of writing
+	// found, mended and deleted count differences and artifacts, stray bytes that are left, removed others.
+	found, mended, deleted, stray, removed int
+	err                                    error // of writing
 }
 
 // channel checks one channel, and repairs it.
@@ -129,26 +137,58 @@ func (i *indexCheck) channel(ctx context.Context, ch channel.Channel) error {
 	return err
 }
 
-// strays looks for bytes that nobody needs, and has a server remove them.
+// strays looks for bytes that nobody needs, saves the packages among them, and has a server remove them.
 func (i *indexCheck) strays(ctx context.Context) error {
-	var strays []check.Difference
+	var strays []check.Stray
 	i.line.Store("checking what is kept")
 	i.watch()
-	n, err := i.checker.Blobs(ctx, func(d check.Difference) { strays = append(strays, d); i.tell(d) })
+	n, err := i.checker.Blobs(ctx, func(s check.Stray) { strays = append(strays, s); i.tell(s.Difference) })
 	i.pause()
 	if err = errors.Join(err, i.err); err != nil {
 		return err
 	}
 	i.say("%d blobs: %d of them needed by no artifact\n", n, len(strays))
-	if !i.Repair {
-		return nil
-	}
-	for _, d := range strays {
-		if err := i.checker.RemoveStray(ctx, d); err != nil {
+	if i.SaveStrays != "" {
+		if err := i.save(ctx, strays); err != nil {
 			return err
 		}
-		i.mended++
 	}
+	if !i.RemoveStrays {
+		i.stray = len(strays)
+		return nil
+	}
+	for _, s := range strays {
+		if err := i.checker.RemoveStray(ctx, s); err != nil {
+			return err
+		}
+		i.removed++
+	}
+	return nil
+}
+
+// save writes packages that no channel has to a folder.
+func (i *indexCheck) save(ctx context.Context, strays []check.Stray) error {
+	saved := 0
+	for _, s := range strays {
+		if !s.IsPackage() {
+			continue
+		}
+		dir := filepath.Join(i.SaveStrays, s.Subdir.String())
+		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a channel, as exports are
+			return fmt.Errorf("save strays: %w", err)
+		}
+		f, err := os.OpenFile(filepath.Join(dir, s.File.String()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // the same
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("save strays: %w: name a new folder", err)
+		} else if err != nil {
+			return fmt.Errorf("save strays: %w", err)
+		}
+		if err := errors.Join(i.checker.Save(ctx, s, f), f.Sync(), f.Close()); err != nil {
+			return fmt.Errorf("save %s: %w", s.File, err)
+		}
+		saved++
+	}
+	i.say("saved %s to %s: sluice import %[2]s --channel NAME brings them into a channel\n", count(int64(saved), "package"), i.SaveStrays)
 	return nil
 }
 
@@ -183,16 +223,19 @@ func (i *indexCheck) say(format string, args ...any) {
 
 // end tells what is left to do.
 func (i *indexCheck) end() error {
-	left := i.found - i.mended - i.deleted
+	left := i.found - i.mended - i.deleted - i.removed - i.stray
 	switch {
 	case i.err != nil:
 		return i.err
-	case left == 0:
+	case left+i.stray == 0:
 		return nil
-	case i.Repair:
+	case left > 0 && i.Repair:
 		i.say("%d differences cannot be repaired: bring the bytes back from a backup, or take the artifacts from readers with --delete-damaged.\n", left)
-	default:
+	case left > 0:
 		i.say("Make anew what differs with: sluice index check --repair\n")
+	}
+	if i.stray > 0 {
+		i.say("Bytes that no channel has stay where they are: save the packages among them with --save-strays FOLDER, and remove all with --remove-strays.\n")
 	}
 	return errDifferent
 }

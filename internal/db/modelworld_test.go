@@ -148,7 +148,7 @@ func (w *modelWorld) checked(t *testing.T, quick bool) {
 	if quick {
 		return
 	}
-	if n := must(c.Blobs(t.Context(), found))(t); n > 0 == (len(w.model.files) == 0) {
+	if n := must(c.Blobs(t.Context(), func(s check.Stray) { found(s.Difference) }))(t); n > 0 == (len(w.model.files) == 0) {
 		t.Errorf("%d blobs of %d artifacts", n, len(w.model.files))
 	}
 }

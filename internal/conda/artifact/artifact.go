@@ -51,10 +51,7 @@ func Read(ctx context.Context, r io.ReaderAt, size int64, f conda.Filename, lim 
 	if f.IsZero() || lim.Now.IsZero() {
 		return nil, errors.New("read package: no file name or no clock given")
 	}
-	src := &source{
-		r: r, size: size, stopped: func() error { return context.Cause(ctx) },
-		acquire: func(n int64) error { return lim.Memory.Acquire(ctx, n) },
-	}
+	src := newSource(ctx, r, size, lim)
 	found := &contents{lim: lim}
 	var err error
 	if f.Ext() == conda.ExtConda {
@@ -71,10 +68,21 @@ func Read(ctx context.Context, r io.ReaderAt, size int64, f conda.Filename, lim 
 	return found.pack(f)
 }
 
+func newSource(ctx context.Context, r io.ReaderAt, size int64, lim Limits) *source {
+	return &source{
+		r: r, size: size, stopped: func() error { return context.Cause(ctx) },
+		acquire: func(n int64) error { return lim.Memory.Acquire(ctx, n) },
+	}
+}
+
+func noIndex() error {
+	return bad("the package has no info/index.json, which says what it is; build it with a conda build tool")
+}
+
 // pack makes the Package of what was found below info/.
 func (c *contents) pack(f conda.Filename) (*Package, error) {
 	if c.index == nil {
-		return nil, bad("the package has no info/index.json, which says what it is; build it with a conda build tool")
+		return nil, noIndex()
 	}
 	p := &Package{RawIndex: c.index, Files: c.files, Traits: c.allTraits()}
 	now := c.lim.Now
