@@ -1,9 +1,11 @@
 package test
 
 import (
-	"net/http"
-	"net/http/httptest"
+	"bufio"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"sluice/internal/conda"
 	"sluice/internal/conda/artifact"
 	"sluice/internal/conda/build"
+	"sluice/internal/curate"
 	"sluice/internal/exporting"
 	"sluice/internal/importing"
 	"sluice/internal/index"
@@ -20,14 +23,15 @@ import (
 	"sluice/test/clients"
 )
 
-// TestLeavingAndArriving exports a channel to a folder, which clients install from through a plain file server, and
-// imports it into the other database from there.
+// TestLeavingAndArriving exports a channel to a folder, which clients install from through a plain file server, from each of its
+// labels, and imports it into the other database from there.
 func TestLeavingAndArriving(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		w.fill(t, w.forge,
 			pack(t, build.Package{Name: "tidelib", Version: "1.0", Build: "0", Subdir: "noarch", Noarch: "generic"}, conda.ExtConda),
 			pack(t, build.Package{Name: "tidewatch", Version: "1.0", Build: "0", Subdir: "linux-64", Depends: []string{"tidelib >=1"}}, conda.ExtTarBz2))
+		w.keep(t, curate.Change{Kind: curate.List, Label: label(t, "rc/1")}, "noarch/tidelib-1.0-0.conda", "linux-64/tidewatch-1.0-0.tar.bz2")
 		dir := t.TempDir()
 		_, err := exporting.Run(t.Context(), exporting.Config{
 			Channel: w.forge, Store: w.DB, Index: index.New(w.DB, 1<<20), Blobs: w.folder(t), Dir: dir, Progress: &exporting.Progress{},
@@ -35,12 +39,12 @@ func TestLeavingAndArriving(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain := httptest.NewServer(http.FileServer(http.Dir(dir)))
-		t.Cleanup(plain.Close)
-		wantInstalls(t, plain.URL)
+		plain := pythonServer(t, dir)
+		wantInstalls(t, plain)
+		wantInstalls(t, plain+"/label/rc/1")
 
 		other := newWorld(t, servertest.New(t, servertest.Options{Postgres: w.Address == ""}))
-		source, err := importing.OpenWeb(plain.URL, importing.Credential{})
+		source, err := importing.OpenWeb(plain, importing.Credential{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +58,36 @@ func TestLeavingAndArriving(t *testing.T) {
 			t.Fatalf("import: %+v, %v", sum, err)
 		}
 		wantInstalls(t, other.channelURL(other.forge))
+		wantInstalls(t, other.channelURL(other.forge)+"/label/rc/1")
 	})
+}
+
+// pythonServer serves a folder by http.server of Python, which knows nothing of channels, and returns its address.
+func pythonServer(t *testing.T, dir string) string {
+	t.Helper()
+	program, err := filepath.Abs("../.venv/bin/python")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", dir, "0")
+	said, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	})
+	line, err := bufio.NewReader(said).ReadString('\n')
+	_, address, found := strings.Cut(line, "(")
+	address, _, closed := strings.Cut(address, "/)")
+	if err != nil || !found || !closed {
+		t.Fatalf("http.server says %q, %v", line, err)
+	}
+	return address
 }
 
 // wantInstalls installs what depends on what, by every index file and by the command.
