@@ -23,6 +23,7 @@ type Exports struct {
 func SourceExports(r io.Reader) iter.Seq2[Exports, error] {
 	return func(yield func(Exports, error) bool) {
 		s := NewSource(r, conda.Subdir{})
+		s.what = "run_exports.json"
 		err := s.file(func(key string) error {
 			switch key {
 			case "packages":
@@ -33,7 +34,7 @@ func SourceExports(r io.Reader) iter.Seq2[Exports, error] {
 			return s.skip()
 		})
 		if err != nil && !errors.Is(err, errStopped) {
-			yield(Exports{}, fmt.Errorf("read run_exports.json: %w", err))
+			yield(Exports{}, fmt.Errorf("read %s: %w", s.what, err))
 		}
 	}
 }
