@@ -134,7 +134,7 @@ func damages() []damage {
 			sumOf("x"), []byte("x")), want: counts{check.Shard: 1, check.Members: 1}, about: ""},
 		{name: "shard changed", do: sqlDamage(`UPDATE shard SET bytes = $1 WHERE superseded_us IS NULL AND name = 'tide10' AND`+main, []byte{1}), want: counts{check.ShardSum: 1}, about: "tide10"},
 		{name: "superseded shard changed", do: sqlDamage(`INSERT INTO shard (channel_id, label, subdir, sha256, name, generation, bytes, superseded_us)
-			SELECT channel_id, label, subdir, $1, 'tide10', 1, $2, 1 FROM generation WHERE`+main, sumOf("x"), []byte("y")), want: counts{check.ShardOld: 1}, about: "or none"},
+			SELECT channel_id, label, subdir, $1, 'tide10', 1, $2, 1 FROM generation WHERE`+main, sumOf("old"), []byte("changed")), want: counts{check.ShardOld: 1}, about: "or none"},
 		{name: "record lost, and the pieces that show it", do: func(t *testing.T, w *world) {
 			t.Helper()
 			w.hurt(t, `DELETE FROM record WHERE`+oneRecord)

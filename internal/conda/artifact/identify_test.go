@@ -55,8 +55,8 @@ func TestIdentify(t *testing.T) {
 // What is identified is a name, and whatever can be read under it says the same of itself.
 func FuzzIdentify(f *testing.F) {
 	p := build.Package{Name: "tide", Version: "1.0", Build: "0", Subdir: "noarch"}
-	for _, make := range []func() ([]byte, error){p.Conda, p.TarBz2} {
-		b, err := make()
+	for _, bytesOf := range []func() ([]byte, error){p.Conda, p.TarBz2} {
+		b, err := bytesOf()
 		if err != nil {
 			f.Fatal(err)
 		}
