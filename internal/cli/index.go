@@ -148,16 +148,17 @@ func (i *indexCheck) strays(ctx context.Context) error {
 		return err
 	}
 	i.say("%d blobs: %d of them needed by no artifact\n", n, len(strays))
+	left := map[string]bool{}
 	if i.SaveStrays != "" {
-		if err := i.save(ctx, strays); err != nil {
+		if left, err = i.save(ctx, strays); err != nil {
 			return err
 		}
 	}
-	if !i.RemoveStrays {
-		i.stray = len(strays)
-		return nil
-	}
 	for _, s := range strays {
+		if !i.RemoveStrays || left[s.Name] {
+			i.stray++
+			continue
+		}
 		if err := i.checker.RemoveStray(ctx, s); err != nil {
 			return err
 		}
@@ -166,29 +167,42 @@ func (i *indexCheck) strays(ctx context.Context) error {
 	return nil
 }
 
-// save writes packages that no channel has to a folder.
-func (i *indexCheck) save(ctx context.Context, strays []check.Stray) error {
+// save writes packages that no channel has to a folder. It returns the digests of those that another file has the name of,
+// as where two channels had different packages under one.
+func (i *indexCheck) save(ctx context.Context, strays []check.Stray) (left map[string]bool, err error) {
+	left = map[string]bool{}
 	saved := 0
 	for _, s := range strays {
 		if !s.IsPackage() {
 			continue
 		}
-		dir := filepath.Join(i.SaveStrays, s.Subdir.String())
-		if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a channel, as exports are
-			return fmt.Errorf("save strays: %w", err)
+		name := filepath.Join(i.SaveStrays, s.Subdir.String(), s.File.String())
+		err := i.saveAs(ctx, s, name)
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			left[s.Name] = true
+			i.say("%s is not saved: there is another %s; name another folder for it\n", s.Name, name)
+		case err != nil:
+			return nil, fmt.Errorf("save %s: %w", s.File, err)
+		default:
+			saved++
 		}
-		f, err := os.OpenFile(filepath.Join(dir, s.File.String()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // the same
-		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("save strays: %w: name a new folder", err)
-		} else if err != nil {
-			return fmt.Errorf("save strays: %w", err)
-		}
-		if err := errors.Join(i.checker.Save(ctx, s, f), f.Sync(), f.Close()); err != nil {
-			return fmt.Errorf("save %s: %w", s.File, err)
-		}
-		saved++
 	}
 	i.say("saved %s to %s: sluice import %[2]s --channel NAME brings them into a channel\n", count(int64(saved), "package"), i.SaveStrays)
+	return left, nil
+}
+
+func (i *indexCheck) saveAs(ctx context.Context, s check.Stray, name string) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil { //nolint:gosec // a channel, as exports are
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // the same
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(i.checker.Save(ctx, s, f), f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
 	return nil
 }
 
