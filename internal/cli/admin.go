@@ -14,7 +14,6 @@ import (
 
 	"sluice/internal/account"
 	"sluice/internal/audit"
-	"sluice/internal/conda"
 	"sluice/internal/fault"
 	"sluice/internal/token"
 )
@@ -205,20 +204,12 @@ type adminAccounts struct {
 }
 
 func (a adminAccounts) channelID(ctx context.Context, name string) (int64, error) {
-	n, err := conda.ParseChannel(name)
-	if err != nil {
-		return 0, err
-	}
-	ch, err := a.data.db.ChannelByName(ctx, n)
+	ch, err := a.data.channel(ctx, name)
 	return ch.ID, err
 }
 
 func openAccounts(ctx context.Context, f configFlags) (adminAccounts, func() error, error) {
-	cfg, err := f.load()
-	if err != nil {
-		return adminAccounts{}, nil, err
-	}
-	d, err := openData(ctx, cfg)
+	d, err := f.openData(ctx)
 	if err != nil {
 		return adminAccounts{}, nil, err
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"sluice/internal/blob"
-	"sluice/internal/conda"
 	"sluice/internal/exporting"
 	"sluice/internal/index"
 )
@@ -22,24 +20,16 @@ type exportCommand struct {
 
 // Run writes the channel. It reads only, so that a server may run meanwhile.
 func (c *exportCommand) Run(ctx context.Context, s Streams) (err error) {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	d, err := openData(ctx, cfg)
+	d, err := c.openData(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	blobs, err := blob.NewFolder(d.folder.Root(), d.db.Referenced)
+	blobs, err := d.blobs()
 	if err != nil {
 		return err
 	}
-	name, err := conda.ParseChannel(string(c.Channel))
-	if err != nil {
-		return err
-	}
-	ch, err := d.db.ChannelByName(ctx, name)
+	ch, err := d.channel(ctx, string(c.Channel))
 	if err != nil {
 		return err
 	}
@@ -55,7 +45,7 @@ func (c *exportCommand) Run(ctx context.Context, s Streams) (err error) {
 		return err
 	}
 	_, err = fmt.Fprintf(s.Out, "Exported channel %s to %s: %s in %s, %d written (%s), %d linked, %d removed; %v.\n",
-		name, c.Dir, count(sum.Packages, "package"), count(int64(sum.Labels), "label"), sum.Written, sizeText(sum.Bytes), sum.Linked, sum.Removed, time.Since(began).Round(time.Second/10))
+		ch.Name, c.Dir, count(sum.Packages, "package"), count(int64(sum.Labels), "label"), sum.Written, sizeText(sum.Bytes), sum.Linked, sum.Removed, time.Since(began).Round(time.Second/10))
 	return err
 }
 

@@ -32,6 +32,7 @@ type importCommand struct {
 	Label        []string    `placeholder:"LABEL" sep:"none" help:"Bring in this label; may be repeated (default: main, and those that the source names)."`
 	Jobs         int         `default:"8" placeholder:"N" help:"How many packages are fetched at once (default 8)."`
 	Attestations string      `enum:"keep,require,none" default:"keep" placeholder:"WHAT" help:"What becomes of attestations that the source has: keep those that hold, require that every file has some and all hold, or none (default keep)."`
+	Legacy       bool        `help:"Ask for FILE.v0.sigs where the index names no attestations, as prefix.dev has them."`
 	Report       string      `placeholder:"FILE" help:"Write what became of each file to this file, a JSON object a line."`
 	DryRun       bool        `name:"dry-run" help:"Say what would be brought in, and fetch nothing."`
 }
@@ -102,7 +103,7 @@ func (c *importCommand) parse() (in importing.Config, err error) {
 	if c.Jobs < 1 || c.Jobs > most {
 		return in, fmt.Errorf("--jobs is %d: use 1 to %d", c.Jobs, most)
 	}
-	in.Attestations = importing.Attestations(c.Attestations)
+	in.Attestations, in.Legacy = importing.Attestations(c.Attestations), c.Legacy
 	in.Jobs, in.DryRun, in.Actor, in.Now = c.Jobs, c.DryRun, operator, time.Now
 	return in, nil
 }
@@ -215,7 +216,7 @@ func printSummary(w io.Writer, c *importCommand, sum importing.Summary, refused,
 	if c.DryRun {
 		verb = "Would import"
 	}
-	_, _ = fmt.Fprintf(b, "%s %d files (%s) from %s into channel %s", verb, sum.Imported, sizeText(sum.Bytes), sum.Source, c.Channel)
+	_, _ = fmt.Fprintf(b, "%s %s (%s) from %s into channel %s", verb, count(sum.Imported, "file"), sizeText(sum.Bytes), sum.Source, c.Channel)
 	if sum.Yanked > 0 {
 		_, _ = fmt.Fprintf(b, ", %d of them yanked", sum.Yanked)
 	}

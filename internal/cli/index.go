@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
-	"sluice/internal/blob"
 	"sluice/internal/channel"
 	"sluice/internal/check"
 	"sluice/internal/conda"
@@ -37,16 +36,12 @@ var errDifferent = errors.New("the index differs from its artifacts")
 
 // Run checks channels one after the other.
 func (c *indexCheckCommand) Run(ctx context.Context, s Streams) (err error) {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	d, err := openData(ctx, cfg)
+	d, err := c.openData(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	blobs, err := blob.NewFolder(d.folder.Root(), d.db.Referenced)
+	blobs, err := d.blobs()
 	if err != nil {
 		return err
 	}

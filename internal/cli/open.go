@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"sluice/internal/blob"
+	"sluice/internal/channel"
+	"sluice/internal/conda"
 	"sluice/internal/config"
 	"sluice/internal/datadir"
 	"sluice/internal/db"
@@ -39,6 +42,29 @@ func openData(ctx context.Context, cfg config.Config) (*data, error) {
 		return nil, errors.Join(err, folder.Close())
 	}
 	return d, nil
+}
+
+// openData opens what the flags name.
+func (f configFlags) openData(ctx context.Context) (*data, error) {
+	cfg, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	return openData(ctx, cfg)
+}
+
+// blobs is where the packages lie.
+func (d *data) blobs() (*blob.Folder, error) {
+	return blob.NewFolder(d.folder.Root(), d.db.Referenced)
+}
+
+// channel finds a channel by its name.
+func (d *data) channel(ctx context.Context, name string) (channel.Channel, error) {
+	n, err := conda.ParseChannel(name)
+	if err != nil {
+		return channel.Channel{}, err
+	}
+	return d.db.ChannelByName(ctx, n)
 }
 
 // place says where accounts and channels are kept.

@@ -110,7 +110,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 }
 
 func openBlobs(ctx context.Context, d *data, log *slog.Logger) (*blob.Folder, error) {
-	blobs, err := blob.NewFolder(d.folder.Root(), d.db.Referenced)
+	blobs, err := d.blobs()
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,6 @@ import (
 
 	"sluice/internal/attest"
 	"sluice/internal/attest/instance"
-	"sluice/internal/blob"
 	"sluice/internal/channel"
 	"sluice/internal/check"
 	"sluice/internal/conda"
@@ -71,15 +70,11 @@ func (c *verifyCommand) own(ctx context.Context, s Streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	blobs, err := blob.NewFolder(d.folder.Root(), d.db.Referenced)
+	blobs, err := d.blobs()
 	if err != nil {
 		return err
 	}
-	name, err := conda.ParseChannel(c.What[0])
-	if err != nil {
-		return err
-	}
-	ch, err := d.db.ChannelByName(ctx, name)
+	ch, err := d.channel(ctx, c.What[0])
 	if err != nil {
 		return err
 	}
@@ -88,7 +83,7 @@ func (c *verifyCommand) own(ctx context.Context, s Streams) (err error) {
 		return err
 	}
 	own := &verify.Own{Store: d.db, Blobs: blobs, Packages: check.New(d.db, blobs), Attest: checker, URL: cfg.URL}
-	return c.tell(s, name.String(), func(v *verifying) error {
+	return c.tell(s, ch.Name.String(), func(v *verifying) error {
 		if err := v.expect(ctx, d, ch); err != nil {
 			return err
 		}

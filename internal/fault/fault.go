@@ -67,7 +67,7 @@ func (e *Error) With(d []Difference) *Error {
 // Error returns the code, the sentence and the cause: a text for logs, not for callers.
 func (e *Error) Error() string {
 	if e.cause != nil {
-		return fmt.Sprintf("%s: %s: %v", e.Code, e.Detail, e.cause)
+		return fmt.Sprintf("%s: %s (%v)", e.Code, e.Detail, e.cause)
 	}
 	return fmt.Sprintf("%s: %s", e.Code, e.Detail)
 }

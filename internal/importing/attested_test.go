@@ -105,7 +105,7 @@ func TestAttestationsComeAlong(t *testing.T) {
 			t.Errorf("required: %+v", got)
 		}
 		for file, why := range map[conda.Filename]string{
-			half: "not all of its attestations hold", other: "not all of its attestations hold", plain: "names no attestation of it", damaged: "they were changed or damaged there", gone: "the source does not have them",
+			half: "not all of its attestations hold", other: "not all of its attestations hold", plain: "has no attestation of it", damaged: "they were changed or damaged there", gone: "the source does not have them",
 		} {
 			if l := lines["noarch/"+file.String()]; l.Outcome != "refused" || !strings.Contains(l.Why, why) {
 				t.Errorf("required: %+v, want %q", l, why)
@@ -176,6 +176,43 @@ func TestAttestationsComeLater(t *testing.T) {
 		}
 		c.Attestations = importing.AttestationsRequired
 		if got, lines := s.bring(t, c); got.Refused != 1 || !strings.Contains(lines["noarch/"+f.String()].Why, "not all of its attestations hold") {
+			t.Errorf("required: %+v, %+v", got, lines)
+		}
+	})
+}
+
+// Of a source whose index names no attestations, as from before CEP 50, the older files are asked for by whoever says so: by
+// packages that come, and by those that are there without one.
+func TestOlderAttestations(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *site) {
+		e := newAttested(t)
+		older := func(name string) {
+			f, r := e.file("noarch", pkg(name, "1.0", "noarch"), conda.ExtConda)
+			e.write("noarch/"+f.String()+".v0.sigs", sidecar(t, [][]byte{sign(e.ours, f.String(), r.SHA256, "1")}))
+			e.list("noarch", f, r)
+		}
+		older("tide")
+		e.add("noarch", pkg("plain", "1.0", "noarch"), conda.ExtConda)
+		e.index()
+		c := s.config(folder(t, e.dir))
+		c.Attestations, c.Judge = importing.AttestationsKept, e.judge(t, s)
+		if got, _ := s.bring(t, c); got.Imported != 2 || got.Attestations != 0 {
+			t.Fatalf("not asked for: %+v", got)
+		}
+		older("ebb")
+		e.index()
+		c.Legacy = true
+		if got, lines := s.bring(t, c); got.Imported != 1 || got.Present != 2 || got.Attestations != 2 || got.LeftOut+got.Refused != 0 || lines["noarch/tide-1.0-0.conda"].Outcome != "attested" {
+			t.Errorf("asked for: %+v, %+v", got, lines)
+		}
+		c.Attestations = importing.AttestationsRequired
+		if got, lines := s.bring(t, c); got.Present != 3 || got.Attestations+got.Refused != 0 {
+			t.Errorf("all are there: %+v, %+v", got, lines)
+		}
+		e.add("noarch", pkg("bare", "1.0", "noarch"), conda.ExtConda)
+		e.index()
+		if got, lines := s.bring(t, c); got.Refused != 1 || !strings.Contains(lines["noarch/bare-1.0-0.conda"].Why, "has no attestation of it") {
 			t.Errorf("required: %+v, %+v", got, lines)
 		}
 	})

@@ -64,6 +64,8 @@ type Config struct {
 	// Attestations says what becomes of those that the source has; Judge looks at them, where any are taken.
 	Attestations Attestations
 	Judge        publish.Judge
+	// Legacy asks for attestations of each package of which the index names none: before CEP 50, no index did.
+	Legacy bool
 	// DryRun fetches no package and writes nothing.
 	DryRun bool
 	// Actor is who imports, for the audit log.

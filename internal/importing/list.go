@@ -151,7 +151,7 @@ func (j *job) meet(ctx context.Context, e *entry, k Known) (t taken, err error) 
 		return t, context.Cause(ctx)
 	case err != nil:
 		j.tally.refuse(*e, err)
-	case !j.DryRun && j.takesAttestations() && e.attestedElse(k.Sidecar):
+	case !j.DryRun && j.takesAttestations() && j.attestedElse(*e, k.Sidecar):
 		e.there = k.SHA256
 	default:
 		j.tally.present(*e)

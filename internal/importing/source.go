@@ -35,7 +35,8 @@ type Source interface {
 	// Package opens a package of a place; fs.ErrNotExist when it is not there. base is the info.base_url of the
 	// index, "" for none (CEP 15). The caller closes the body.
 	Package(ctx context.Context, p Place, base string, f conda.Filename) (Body, error)
-	// Sidecar opens the file of a package's attestations with that SHA-256 (CEP 50), as Package does.
+	// Sidecar opens the file of a package's attestations with that SHA-256 (CEP 50), as Package does; zero: the older one, of
+	// servers whose index names none.
 	Sidecar(ctx context.Context, p Place, base string, f conda.Filename, sum [32]byte) (Body, error)
 	// Yank tells when and why a file was yanked; the zero value where the source does not tell.
 	Yank(ctx context.Context, d conda.Subdir, f conda.Filename) (Yank, error)
@@ -60,8 +61,12 @@ func (e *TransientError) Error() string { return e.Cause.Error() }
 // Unwrap returns the cause.
 func (e *TransientError) Unwrap() error { return e.Cause }
 
-// sidecarName is that of the file of a package's attestations with a digest, which lies beside the package.
+// sidecarName is that of the file of a package's attestations with a digest, which lies beside the package; without one, that
+// of before CEP 50, as prefix.dev serves it.
 func sidecarName(f conda.Filename, sum [32]byte) string {
+	if sum == [32]byte{} {
+		return f.String() + ".v0.sigs"
+	}
 	return f.String() + ".sigs." + hex.EncodeToString(sum[:])
 }
 
