@@ -206,6 +206,34 @@ func TestLabels(t *testing.T) {
 	})
 }
 
+// What a label lists and calls removed as well, as some indexers write it, is listed, now and at the next import: readers of the
+// source install it.
+func TestListedAndRemoved(t *testing.T) {
+	t.Parallel()
+	e := newElsewhere(t)
+	f, r := e.file("noarch", pkg("tide", "1.0", "noarch"), conda.ExtConda)
+	for name, index := range map[string]string{
+		"removed last":  `{"packages.conda":{` + string(repodata.Member(f, r)) + `},"removed":["` + f.String() + `"]}`,
+		"removed first": `{"removed":["` + f.String() + `"],"packages.conda":{` + string(repodata.Member(f, r)) + `}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			e.write("noarch/repodata.json", []byte(index))
+			s := newSite(t, t.TempDir(), "")
+			c := s.config(folder(t, e.dir))
+			c.Progress = &importing.Progress{}
+			if sum, _ := s.bring(t, c); sum.Imported != 1 || sum.Yanked != 0 || sum.Present != 0 || c.Progress.Files.Load() != 1 {
+				t.Errorf("%+v; %d files were expected", sum, c.Progress.Files.Load())
+			}
+			if sum, _ := s.bring(t, s.config(folder(t, e.dir))); sum.Present != 1 || sum.Updated != 0 {
+				t.Errorf("again: %+v", sum)
+			}
+			if got := s.entries(t, "main", "noarch")[f.String()]; got.Place == repodata.Removed {
+				t.Error("it is yanked")
+			}
+		})
+	}
+}
+
 // A folder without an index lists what lies in it.
 func TestBareFolder(t *testing.T) {
 	t.Parallel()

@@ -100,7 +100,7 @@ func (x *Index) read(d conda.Subdir, do func(entry) error) (base string, err err
 	}
 	defer done()
 	for found, err := range source.Entries() {
-		e := entry{file: found.File, yanked: found.Place == repodata.Removed}
+		e := entry{file: found.File, yanked: found.Place == repodata.Removed, listed: found.Listed}
 		if bad, ok := errors.AsType[*repodata.EntryError](err); ok {
 			e.key, e.bad = bad.Key, bad.Unwrap()
 		} else if err != nil {

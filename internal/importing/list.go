@@ -28,6 +28,8 @@ type entry struct {
 	runExports *conda.RunExports
 	// yanked says that the source calls the file removed.
 	yanked bool
+	// listed says that it does so of a file that it has listed before, all the same.
+	listed bool
 	// there is the digest of a file that is there, of which the source has other attestations; zero: it is to be fetched.
 	there [32]byte
 	// bad is why the entry cannot be used.

@@ -19,8 +19,8 @@ const maxLabels = 64
 // survey is what the indexes of one subdir hold, before any package is fetched.
 type survey struct {
 	places []*opened
-	// shared tells of every name that another label than the first one has, in which labels it is. Where there is one
-	// label it is empty: the first label's names, which are most, take no memory.
+	// shared tells of every name that another label than the first one has, or that is removed, in which labels it is. The
+	// others, which are most, take no memory. A file that is listed counts as no removed one, wherever it stands as both.
 	shared map[key]membership
 }
 
@@ -142,11 +142,12 @@ func (j *job) count(ctx context.Context, s *survey, o *opened, first bool) (err 
 	o.base, err = o.index.read(o.Subdir, func(e entry) error {
 		k := keyOf(e.name())
 		m, shared := s.shared[k]
-		if shared || !first {
+		counted := e.listed || m.where()&(1<<o.bit) != 0
+		if shared || !first || e.yanked {
 			m = m.with(e, o.bit)
 			s.shared[k] = m
 		}
-		if first && (!shared || m.where()&(1<<o.bit) != 0) {
+		if first && !counted && (!shared || m.where()&(1<<o.bit) != 0) {
 			j.expect(e.size())
 		}
 		return ctx.Err()
@@ -161,7 +162,8 @@ func (j *job) count(ctx context.Context, s *survey, o *opened, first bool) (err 
 func (m membership) with(e entry, bit int) membership {
 	if e.yanked {
 		m.removed |= 1 << bit
-	} else {
+	}
+	if !e.yanked || e.listed {
 		m.listed |= 1 << bit
 	}
 	if e.record != nil && e.record.IndexedMS > 0 {

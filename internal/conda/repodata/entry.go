@@ -59,4 +59,6 @@ type Entry struct {
 	Record conda.Record
 	// RunExports is nil where the index does not say what the package exports.
 	RunExports *conda.RunExports
+	// Listed says of an entry of Removed that a record of the file came before it: some indexers leave it there.
+	Listed bool
 }

@@ -261,7 +261,7 @@ func (s *Source) removed(yield func(Entry, error) bool) error {
 			return errors.New("removed is not a list of file names")
 		}
 		f, err := Removed.filename(key)
-		if err := handOn(yield, Removed, key, Entry{Place: Removed, File: f}, err); err != nil {
+		if err := handOn(yield, Removed, key, Entry{Place: Removed, File: f, Listed: err == nil && s.has(f)}, err); err != nil {
 			return err
 		}
 	}

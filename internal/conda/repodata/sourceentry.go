@@ -39,12 +39,17 @@ func (s *Source) entry(p Place, key string, raw []byte) (Entry, error) {
 
 // note refuses a file name that was there before.
 func (s *Source) note(f conda.Filename) error {
-	h := maphash.String(s.seed, f.String())
-	if _, twice := s.files[h]; twice {
+	if s.has(f) {
 		return errors.New("the file is listed twice")
 	}
-	s.files[h] = struct{}{}
+	s.files[maphash.String(s.seed, f.String())] = struct{}{}
 	return nil
+}
+
+// has reports whether a record of the file came already.
+func (s *Source) has(f conda.Filename) bool {
+	_, ok := s.files[maphash.String(s.seed, f.String())]
+	return ok
 }
 
 // readOwned reads the fields of a record that are the index's, from a record that ParseIndex has read.
