@@ -138,7 +138,9 @@ type Release struct {
 
 // Totals are the sums over a channel.
 type Totals struct {
-	Packages, Artifacts, ByCI int
+	// ByCI counts the artifacts that came by a trusted publisher, Attested those of them that have attestations, which were
+	// checked when they came; Imported counts those that came from another channel. The rest came with API tokens.
+	Packages, Artifacts, ByCI, Attested, Imported int
 	// Bytes is the size of all artifacts.
 	Bytes int64
 	// LastAt is when the last file came; zero for an empty channel.
@@ -174,7 +176,7 @@ type Query struct {
 	Text string
 	// Subdir limits to packages with files in it.
 	Subdir string
-	// By limits to "ci" (every file by a trusted publisher) or "token" (any file with an API token).
+	// By limits to "ci" (every file by a trusted publisher) "token" (any file with an API token) or "import" (any that was imported).
 	By string
 	// Signatures asks for those of each package, too.
 	Signatures bool

@@ -129,6 +129,11 @@ func (b *batch) attestLater(ctx context.Context, c publish.Commit, id int64, at 
 		return out, err
 	}
 	out.Ordinals, out.Added = ordinals, len(added)
+	if slices.Max(ordinals) == len(added) { // it had none before
+		if err := b.countAttested(ctx, c, id); err != nil {
+			return publish.Outcome{}, err
+		}
+	}
 	if err := b.encodeAgain(ctx, id); err != nil {
 		return publish.Outcome{}, err
 	}

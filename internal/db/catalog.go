@@ -126,7 +126,9 @@ func wherePackages(p *params, q catalog.Query) string {
 	case "ci":
 		query += ` AND p.by_ci = p.artifacts`
 	case "token":
-		query += ` AND p.by_ci < p.artifacts`
+		query += ` AND p.by_ci + p.imported < p.artifacts`
+	case "import":
+		query += ` AND p.imported > 0`
 	}
 	if q.After != "" {
 		name, channel := p.add(q.After), p.add(q.AfterChannel)
@@ -290,10 +292,10 @@ func (db *DB) Totals(ctx context.Context, channelID int64) (catalog.Totals, erro
 
 // sums are the totals over package p; a cast, because PostgreSQL adds integers up to a decimal.
 const sums = `count(*), coalesce(CAST(sum(p.artifacts) AS BIGINT), 0), coalesce(CAST(sum(p.by_ci) AS BIGINT), 0),
-	coalesce(CAST(sum(p.bytes) AS BIGINT), 0), max(p.updated_us)`
+	coalesce(CAST(sum(p.attested) AS BIGINT), 0), coalesce(CAST(sum(p.imported) AS BIGINT), 0), coalesce(CAST(sum(p.bytes) AS BIGINT), 0), max(p.updated_us)`
 
 func sumsOf(t *catalog.Totals) []any {
-	return []any{&t.Packages, &t.Artifacts, &t.ByCI, &t.Bytes, when{&t.LastAt}}
+	return []any{&t.Packages, &t.Artifacts, &t.ByCI, &t.Attested, &t.Imported, &t.Bytes, when{&t.LastAt}}
 }
 
 // Summaries implements catalog.Store. What came last is found by one index seek a channel.

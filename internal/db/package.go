@@ -24,8 +24,8 @@ func (b *batch) count(ctx context.Context, c publish.Commit, id int64, at time.T
 		b.recount[r.Name] = true
 		return nil
 	}
-	_, err := b.tx.ExecContext(ctx, `INSERT INTO package (channel_id, name, latest_version, latest_id, summary, subdirs, artifacts, by_ci, bytes, updated_us)
-		VALUES ($1, $2, $3, $4, $5, '[]', 0, 0, 0, $6) ON CONFLICT (channel_id, name) DO NOTHING`, c.Channel.ID, r.Name, r.Version, id, c.About.Summary, micros(at))
+	_, err := b.tx.ExecContext(ctx, `INSERT INTO package (channel_id, name, latest_version, latest_id, summary, subdirs, artifacts, by_ci, attested, imported, bytes, updated_us)
+		VALUES ($1, $2, $3, $4, $5, '[]', 0, 0, 0, 0, 0, $6) ON CONFLICT (channel_id, name) DO NOTHING`, c.Channel.ID, r.Name, r.Version, id, c.About.Summary, micros(at))
 	if err != nil {
 		return fmt.Errorf("count package: %w", err)
 	}
@@ -49,10 +49,22 @@ func (b *batch) count(ctx context.Context, c publish.Commit, id int64, at time.T
 		subdirs = slices.Insert(subdirs, at, r.Subdir.String())
 	}
 	_, err = b.tx.ExecContext(ctx, `UPDATE package SET latest_version = $3, latest_id = $4, summary = $5, subdirs = $6, artifacts = artifacts + 1,
-		by_ci = by_ci + $7, bytes = bytes + $8, updated_us = CASE WHEN updated_us < $9 THEN $9 ELSE updated_us END WHERE channel_id = $1 AND name = $2`,
-		c.Channel.ID, r.Name, latest, latestID, summary, text(subdirs), bit(c.Right.Publish != nil), r.Size, micros(at))
+		by_ci = by_ci + $7, attested = attested + $8, imported = imported + $9, bytes = bytes + $10,
+		updated_us = CASE WHEN updated_us < $11 THEN $11 ELSE updated_us END WHERE channel_id = $1 AND name = $2`,
+		c.Channel.ID, r.Name, latest, latestID, summary, text(subdirs), bit(c.Right.Publish != nil), bit(c.Right.Publish != nil && len(c.Attestations) > 0),
+		bit(c.Import != nil), r.Size, micros(at))
 	if err != nil {
 		return fmt.Errorf("count package: %w", err)
+	}
+	return nil
+}
+
+// countAttested adds an artifact that has got its first attestation to the line of its name, where it counts there.
+func (b *batch) countAttested(ctx context.Context, c publish.Commit, id int64) error {
+	_, err := b.tx.ExecContext(ctx, `UPDATE package SET attested = attested + 1 WHERE channel_id = $1 AND name = $2
+		AND EXISTS (SELECT 1 FROM artifact a WHERE a.id = $3 AND a.provenance IS NOT NULL AND a.listed > 0 AND a.deleted_us IS NULL)`, c.Channel.ID, c.Record.Name, id)
+	if err != nil {
+		return fmt.Errorf("count attested: %w", err)
 	}
 	return nil
 }
@@ -82,19 +94,20 @@ func newer(v, latest string) bool {
 type counted struct {
 	version, subdir, summary string
 	id, size, createdUS      int64
-	byCI                     bool
+	byCI, attested, imported bool
 	// rank is 2 for what main lists, 1 for what another label lists, 0 for what is yanked.
 	rank int
 }
 
 // line is what lists of packages show of a name; zero when there is nothing to show.
 type line struct {
-	Version          string
-	ID               int64
-	Summary          string
-	Subdirs          []string
-	Artifacts, ByCI  int
-	Bytes, UpdatedUS int64
+	Version            string
+	ID                 int64
+	Summary            string
+	Subdirs            []string
+	Artifacts, ByCI    int
+	Attested, Imported int
+	Bytes, UpdatedUS   int64
 }
 
 // String is the line as people read it who look for a mistake in it.
@@ -123,11 +136,11 @@ func (db *DB) recountPackage(ctx context.Context, tx *sql.Tx, channelID int64, n
 		}
 		return nil
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO package (channel_id, name, latest_version, latest_id, summary, subdirs, artifacts, by_ci, bytes, updated_us)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (channel_id, name) DO UPDATE SET latest_version = excluded.latest_version,
+	_, err = tx.ExecContext(ctx, `INSERT INTO package (channel_id, name, latest_version, latest_id, summary, subdirs, artifacts, by_ci, attested, imported, bytes, updated_us)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (channel_id, name) DO UPDATE SET latest_version = excluded.latest_version,
 			latest_id = excluded.latest_id, summary = excluded.summary, subdirs = excluded.subdirs, artifacts = excluded.artifacts,
-			by_ci = excluded.by_ci, bytes = excluded.bytes, updated_us = excluded.updated_us`,
-		channelID, name, l.Version, l.ID, l.Summary, text(l.Subdirs), l.Artifacts, l.ByCI, l.Bytes, l.UpdatedUS)
+			by_ci = excluded.by_ci, attested = excluded.attested, imported = excluded.imported, bytes = excluded.bytes, updated_us = excluded.updated_us`,
+		channelID, name, l.Version, l.ID, l.Summary, text(l.Subdirs), l.Artifacts, l.ByCI, l.Attested, l.Imported, l.Bytes, l.UpdatedUS)
 	if err != nil {
 		return fmt.Errorf("recount package: %w", err)
 	}
@@ -136,8 +149,8 @@ func (db *DB) recountPackage(ctx context.Context, tx *sql.Tx, channelID int64, n
 
 // storedLine reads the line of a name.
 func storedLine(ctx context.Context, q queryer, channelID int64, name string) (l line, err error) {
-	err = q.QueryRowContext(ctx, `SELECT latest_version, latest_id, summary, subdirs, artifacts, by_ci, bytes, updated_us FROM package WHERE channel_id = $1 AND name = $2`, channelID, name).
-		Scan(&l.Version, &l.ID, &l.Summary, doubtful{&l.Subdirs}, &l.Artifacts, &l.ByCI, &l.Bytes, &l.UpdatedUS)
+	err = q.QueryRowContext(ctx, `SELECT latest_version, latest_id, summary, subdirs, artifacts, by_ci, attested, imported, bytes, updated_us FROM package WHERE channel_id = $1 AND name = $2`, channelID, name).
+		Scan(&l.Version, &l.ID, &l.Summary, doubtful{&l.Subdirs}, &l.Artifacts, &l.ByCI, &l.Attested, &l.Imported, &l.Bytes, &l.UpdatedUS)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return l, fmt.Errorf("line of a package: %w", err)
 	}
@@ -151,10 +164,11 @@ func countLine(ctx context.Context, q queryer, channelID int64, name string) (l 
 		var about struct {
 			Summary string `json:"summary"`
 		}
-		err := r.Scan(&k.id, &k.version, &k.subdir, doubtful{&about}, &k.size, &k.createdUS, &k.byCI, &k.rank)
+		err := r.Scan(&k.id, &k.version, &k.subdir, doubtful{&about}, &k.size, &k.createdUS, &k.byCI, &k.attested, &k.imported, &k.rank)
 		k.summary = about.Summary
 		return err
 	}, `SELECT a.id, a.version, a.subdir, a.about, a.size, a.created_us, CASE WHEN a.provenance IS NULL THEN 0 ELSE 1 END,
+			CASE WHEN a.provenance IS NOT NULL AND length(a.sidecar_sha256) > 0 THEN 1 ELSE 0 END, CASE WHEN a.provenance IS NULL AND a.source <> '' THEN 1 ELSE 0 END,
 			CASE WHEN a.yanked_us IS NOT NULL THEN 0 WHEN EXISTS (SELECT 1 FROM record r WHERE r.artifact_id = a.id AND r.label = 'main' AND r.shown = 1) THEN 2 ELSE 1 END
 		FROM artifact a WHERE a.channel_id = $1 AND a.name = $2 AND a.listed > 0 AND a.deleted_us IS NULL ORDER BY a.id`, channelID, name)
 	if err != nil {
@@ -171,7 +185,8 @@ func countLine(ctx context.Context, q queryer, channelID int64, name string) (l 
 		if !slices.Contains(l.Subdirs, k.subdir) {
 			l.Subdirs = append(l.Subdirs, k.subdir)
 		}
-		l.Bytes, l.UpdatedUS, l.ByCI = l.Bytes+k.size, max(l.UpdatedUS, k.createdUS), l.ByCI+bit(k.byCI)
+		l.Bytes, l.UpdatedUS = l.Bytes+k.size, max(l.UpdatedUS, k.createdUS)
+		l.ByCI, l.Attested, l.Imported = l.ByCI+bit(k.byCI), l.Attested+bit(k.attested), l.Imported+bit(k.imported)
 	}
 	slices.Sort(l.Subdirs)
 	l.Version, l.ID, l.Summary, l.Artifacts = latest.version, latest.id, latest.summary, len(rows)

@@ -131,6 +131,10 @@ func TestAttestationsComeAlong(t *testing.T) {
 		if entries[half.String()].Record.AttestationsSHA256 == [32]byte{} || entries[other.String()].Record.AttestationsSHA256 != [32]byte{} {
 			t.Error("the index does not tell of what came")
 		}
+		totals, err := s.db.Totals(t.Context(), s.ch.ID)
+		if err != nil || totals.Artifacts != 6 || totals.Imported != 6 || totals.Attested != 0 {
+			t.Errorf("%+v, %v", totals, err)
+		}
 		files, err := s.db.Files(t.Context(), s.ch.ID, "half")
 		if err != nil || len(files) != 1 || len(files[0].Attestations) != 1 || files[0].Attestations[0].Fit != string(policy.ByOther) || !strings.HasSuffix(files[0].Attestations[0].Signer.Run, "/runs/2/attempts/1") {
 			t.Errorf("%+v, %v", files, err)

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -86,9 +87,14 @@ func TestAttestedPages(t *testing.T) {
 // drawn are the marks that lists draw beside a text, as those hear them who do not see them.
 var drawn = regexp.MustCompile(`<span class="vh">(by CI|by CI, attestation verified|with an API token|imported), </span>`)
 
-// lists fails unless the first mark of each list is this one: the newest file's of the only package, and the newest release's.
-func (w *attested) lists(t *testing.T, when, want string) {
+// lists fails unless the first mark of each list is this one: the newest file's of the only package, and the newest release's; and
+// unless so many artifacts are counted, so many of them by CI, and so many of those with attestations.
+func (w *attested) lists(t *testing.T, when, want, counts string) {
 	t.Helper()
+	totals, err := w.DB.Totals(t.Context(), w.forge.ID)
+	if got := fmt.Sprintf("%d/%d/%d", totals.Artifacts, totals.ByCI, totals.Attested); err != nil || got != counts {
+		t.Errorf("%s: %s artifacts, by CI and attested, want %s: %v", when, got, counts, err)
+	}
 	for _, path := range []string{"/channels/forge", "/search?q=tide", "/"} {
 		got := "none"
 		if m := drawn.FindStringSubmatch(w.page(t, path)); m != nil {
@@ -125,24 +131,28 @@ func TestAttestedLists(t *testing.T) {
 			}
 		}
 		publish("1.0", tok, true)
-		w.lists(t, "attested", disc)
+		w.lists(t, "attested", disc, "1/1/1")
 		later := publish("1.1", tok, false)
-		w.lists(t, "not attested, as the one before was", ring)
+		w.lists(t, "not attested, as the one before was", ring, "2/2/1")
 		w.add(t, "tide-1.1-0.conda", w.annUploads, later, http.StatusCreated)
-		w.lists(t, "attested later", disc)
+		w.lists(t, "attested later", disc, "2/2/2")
+		file, body := version(t, "1.1")
+		w.add(t, file, w.annUploads, w.sign(extensions, file, body, w.URL+"/forge"), http.StatusCreated)
+		w.lists(t, "attested twice", disc, "2/2/2")
 		publish("1.2", tok, false)
-		w.lists(t, "not attested", ring)
+		w.lists(t, "not attested", ring, "3/3/2")
 		keep(curate.Delete, "1.2")
-		w.lists(t, "deleted, and the one before is attested", disc)
+		w.lists(t, "deleted, and the one before is attested", disc, "2/2/2")
 		keep(curate.Yank, "1.1")
 		keep(curate.Yank, "1.0")
-		w.lists(t, "all yanked", disc)
+		w.lists(t, "all yanked", disc, "2/2/2")
 		keep(curate.Unyank, "1.0")
 		w.demand(t, func(p *policy.Policy) { p.Denied = []policy.Denial{{Run: extensions[21], Why: "taken over"}} })
-		w.lists(t, "denied", ring)
+		w.lists(t, "denied", ring, "2/2/2")
 		w.demand(t, func(p *policy.Policy) { p.Denied = []policy.Denial{} })
-		w.lists(t, "no longer denied", disc)
+		w.lists(t, "no longer denied", disc, "2/2/2")
 		publish("1.3", w.annUploads, true)
-		w.lists(t, "by a key, with what a run has signed", "with an API token")
+		w.lists(t, "by a key, with what a run has signed", "with an API token", "3/2/2")
+		w.consistent(t)
 	})
 }

@@ -198,9 +198,9 @@ func TestSecondLook(t *testing.T) {
 				t.Errorf("%s: the page says otherwise", tt.name)
 			}
 			if tt.code == "" {
-				w.lists(t, tt.name, "by CI, attestation verified")
+				w.lists(t, tt.name, "by CI, attestation verified", "2/2/2")
 			} else {
-				w.lists(t, tt.name, "by CI")
+				w.lists(t, tt.name, "by CI", "2/2/2")
 			}
 			if err := w.counts(t, one); tt.code == "" && err != nil || tt.code != "" && fault.CodeOf(err) != tt.code {
 				t.Errorf("%s: it counts: %v", tt.name, err)

@@ -35,6 +35,8 @@ type totalsJSON struct {
 	Packages        int       `json:"packages" minimum:"0" example:"12" doc:"How many package names it holds."`
 	Artifacts       int       `json:"artifacts" minimum:"0" example:"190" doc:"How many files it holds."`
 	ByCI            int       `json:"by_ci" minimum:"0" example:"184" doc:"How many of them came by a trusted publisher, without a stored key."`
+	Attested        int       `json:"attested" minimum:"0" example:"171" doc:"How many of those by_ci have attestations, each checked when it came."`
+	Imported        int       `json:"imported" minimum:"0" example:"2" doc:"How many were imported from another channel."`
 	LastPublishedAt time.Time `json:"last_published_at,omitzero" example:"2026-08-20T12:00:00Z" doc:"When the last file came; absent for an empty channel."`
 }
 
@@ -131,7 +133,7 @@ func (s *service) channelDetail(ctx context.Context, ch channel.Channel) (channe
 	if err != nil {
 		return out, err
 	}
-	out.Totals = &totalsJSON{Packages: totals.Packages, Artifacts: totals.Artifacts, ByCI: totals.ByCI, LastPublishedAt: totals.LastAt}
+	out.Totals = &totalsJSON{Packages: totals.Packages, Artifacts: totals.Artifacts, ByCI: totals.ByCI, Attested: totals.Attested, Imported: totals.Imported, LastPublishedAt: totals.LastAt}
 	role, err := s.Access.Role(ctx, caller.From(ctx), ch)
 	if err != nil {
 		return out, err

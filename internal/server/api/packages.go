@@ -31,7 +31,7 @@ type packagesInput struct {
 	Channel string `path:"channel" example:"forge" doc:"Name of the channel."`
 	Text    string `query:"q" maxLength:"100" example:"tide" doc:"Only names and summaries that hold this text."`
 	Subdir  string `query:"subdir" maxLength:"64" example:"linux-64" doc:"Only packages with files in this subdir."`
-	By      string `query:"by" enum:"ci,token" doc:"Only packages whose every file came by a trusted publisher (ci), or with any file that came with an API token (token)."`
+	By      string `query:"by" enum:"ci,token,import" doc:"Only packages whose every file came by a trusted publisher (ci), or with any file that came with an API token (token) or was imported (import)."`
 	Cursor  string `query:"cursor" maxLength:"128" doc:"The next_cursor of the page before."`
 	Limit   int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many at most."`
 }

@@ -73,7 +73,7 @@ func (s *site) channel(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := page.ChannelView{
 		Head: p.head, Filter: page.PackageFilter{Text: ask.Text, Subdir: ask.Subdir, Subdirs: p.totals.Subdirs, By: ask.By},
-		Artifacts: p.totals.Artifacts, Bytes: p.totals.Bytes, ByCI: p.totals.ByCI, ByToken: p.totals.Artifacts - p.totals.ByCI,
+		Artifacts: p.totals.Artifacts, Bytes: p.totals.Bytes, ByCI: p.totals.ByCI, Attested: p.totals.Attested, Imported: p.totals.Imported,
 		Publishers: briefly(p.rules), MayManage: p.owner,
 	}
 	if v.Packages, v.Paging, err = s.packages(r.Context(), []channel.Channel{ch}, ask, func(last catalog.Package) string {
@@ -138,8 +138,8 @@ func packageQuery(r *http.Request, ch channel.Channel) (catalog.Query, error) {
 	if _, err := conda.ParseSubdir(ask.Subdir); ask.Subdir != "" && err != nil {
 		return ask, fault.Wrap(err, fault.BadRequest, "%v", err)
 	}
-	if ask.By != "" && ask.By != "ci" && ask.By != "token" {
-		return ask, fault.New(fault.BadRequest, "A list can be narrowed to what came by CI (ci) or with an API token (token).")
+	if ask.By != "" && ask.By != "ci" && ask.By != "token" && ask.By != "import" {
+		return ask, fault.New(fault.BadRequest, "A list can be narrowed to what came by CI (ci), with an API token (token) or by an import (import).")
 	}
 	return ask, nil
 }

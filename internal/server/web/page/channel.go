@@ -32,8 +32,9 @@ type ChannelView struct {
 	// Artifacts counts all files of the channel, Bytes is their size.
 	Artifacts int
 	Bytes     int64
-	// ByCI and ByToken say how many of the artifacts came how.
-	ByCI, ByToken int
+	// ByCI says how many of the artifacts a CI run published, Attested how many of those have attestations; Imported how many
+	// came from another channel. The rest came with API tokens.
+	ByCI, Attested, Imported int
 	// Keys is how many live API tokens may publish here; nil when that was not counted.
 	Keys *int
 	// Publishers are the channel's trusted publishers, the last used first.
@@ -88,7 +89,7 @@ type PackageFilter struct {
 	// Subdir is empty for all; Subdirs are those to choose from.
 	Subdir  string
 	Subdirs []string
-	// By is "ci", "token", or empty for any.
+	// By is "ci", "token", "import", or empty for any.
 	By string
 }
 
@@ -115,7 +116,7 @@ func (f PackageFilter) subdirChoices() []Choice {
 }
 
 func byChoices() []Choice {
-	return []Choice{{"", "Published by anyone"}, {"ci", "Published by CI"}, {"token", "With an API token"}}
+	return []Choice{{"", "Published by anyone"}, {"ci", "Published by CI"}, {"token", "With an API token"}, {"import", "Imported"}}
 }
 
 // tab is one of the links under a title.

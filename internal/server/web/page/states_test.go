@@ -144,7 +144,7 @@ func channelView() ChannelView {
 	none := 0
 	return ChannelView{
 		Head: forgeHead(), Example: "ripgrep", Packages: packages(), Filter: PackageFilter{Subdirs: append(allSubdirs(), "noarch")},
-		Paging: Paging{From: 1, To: 8, Total: 62, Next: "/channels/forge?after=zellij"}, Artifacts: 190, Bytes: 1_934_000_000, ByCI: 184, ByToken: 6,
+		Paging: Paging{From: 1, To: 8, Total: 62, Next: "/channels/forge?after=zellij"}, Artifacts: 190, Bytes: 1_934_000_000, ByCI: 184, Attested: 171, Imported: 2,
 		Keys: &none, Publishers: publishers(), Recent: releases()[:3],
 	}
 }

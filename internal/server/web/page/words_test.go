@@ -1,6 +1,8 @@
 package page
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -73,14 +75,35 @@ func TestNumber(t *testing.T) {
 
 func TestPercent(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ n, total, want, bar int }{
-		{0, 0, 0, 0}, {0, 10, 0, 0}, {10, 10, 100, 100}, {184, 190, 97, 97}, {1, 100_000, 1, 2}, {99_999, 100_000, 99, 98},
+	for _, tt := range []struct{ n, total, want int }{
+		{0, 0, 0}, {0, 10, 0}, {10, 10, 100}, {184, 190, 97}, {1, 100_000, 1}, {99_999, 100_000, 99},
 	} {
 		if got := percent(tt.n, tt.total); got != tt.want {
 			t.Errorf("percent(%d, %d) = %d, want %d", tt.n, tt.total, got, tt.want)
 		}
-		if got := shareOfCI(tt.n, tt.total-tt.n); got != tt.bar {
-			t.Errorf("shareOfCI(%d of %d) = %d, want %d", tt.n, tt.total, got, tt.bar)
+	}
+}
+
+// A bar is whole, and whatever is not empty is seen.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		artifacts, byCI, attested, imported int
+		want                                string
+	}{
+		{190, 184, 171, 2, "attested 0+89 ci 89+7 token 96+2 imported 98+2"},
+		{10, 10, 0, 0, "ci 0+100 token 100+0"},
+		{10, 0, 0, 0, "ci 0+0 token 0+100"},
+		{100_000, 1, 1, 99_998, "attested 0+2 ci 2+0 token 2+2 imported 4+96"},
+		{3, 1, 0, 1, "ci 0+34 token 34+33 imported 67+33"},
+		{0, 0, 0, 0, "ci 0+0 token 0+0"},
+	} {
+		var got []string
+		for _, p := range parts(ChannelView{Artifacts: tt.artifacts, ByCI: tt.byCI, Attested: tt.attested, Imported: tt.imported}.ways()) {
+			got = append(got, fmt.Sprintf("%s %d+%d", p.mark, p.x, p.width))
+		}
+		if got := strings.Join(got, " "); got != tt.want {
+			t.Errorf("%+v: %s", tt, got)
 		}
 	}
 }
