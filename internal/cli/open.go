@@ -27,16 +27,16 @@ type data struct {
 // databaseFile is SQLite's file in the data folder.
 const databaseFile = "sluice.db"
 
-func openData(ctx context.Context, cfg config.Config) (*data, error) {
+func openData(ctx context.Context, cfg config.Config, opts ...db.Option) (*data, error) {
 	folder, err := datadir.Open(cfg.Data)
 	if err != nil {
 		return nil, err
 	}
 	d := &data{folder: folder, remote: cfg.DB.Reveal() != ""}
 	if d.remote {
-		d.db, err = db.OpenPostgres(ctx, cfg.DB.Reveal(), time.Now)
+		d.db, err = db.OpenPostgres(ctx, cfg.DB.Reveal(), time.Now, opts...)
 	} else {
-		d.db, err = db.OpenSQLite(ctx, filepath.Join(folder.Path(), databaseFile), time.Now)
+		d.db, err = db.OpenSQLite(ctx, filepath.Join(folder.Path(), databaseFile), time.Now, opts...)
 	}
 	if err != nil {
 		return nil, errors.Join(err, folder.Close())

@@ -14,6 +14,7 @@ import (
 
 	"sluice/internal/blob"
 	"sluice/internal/config"
+	"sluice/internal/db"
 	"sluice/internal/server"
 )
 
@@ -61,7 +62,7 @@ const (
 
 // start opens the data, takes up what a crash left, and listens.
 func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *running, err error) {
-	d, err := openData(ctx, cfg)
+	d, err := openData(ctx, cfg, db.Upgrading(func(from, to int64) { log.Info("bringing the database up to date", "from", from, "to", to) }))
 	if err != nil {
 		return nil, err
 	}

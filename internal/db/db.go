@@ -52,11 +52,27 @@ type DB struct {
 	nameBlob, doubtBlob string
 	encoders            encoders
 	now                 func() time.Time
+	upgrading           func(from, to int64)
 	// commits counts those of SQLite; nil on PostgreSQL, where others commit, too.
 	commits     *commits
 	channels    *memo[conda.Channel, channel.Channel]
 	generations *memo[index.Place, stated]
 	locations   *memo[listed, Located]
+}
+
+// Option sets something of a database that is about to be opened.
+type Option func(*DB)
+
+// Upgrading has tell called before a schema of an earlier release is brought up to date, with its version and the newest one:
+// over many artifacts that takes a while.
+func Upgrading(tell func(from, to int64)) Option {
+	return func(db *DB) { db.upgrading = tell }
+}
+
+func (db *DB) set(opts []Option) {
+	for _, o := range opts {
+		o(db)
+	}
 }
 
 // remember makes the memos of a database that is open.
@@ -73,7 +89,7 @@ const readers = 8
 const busyTimeout = 10000
 
 // OpenSQLite opens, or makes, the database file at path and brings it to the newest schema.
-func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, error) {
+func OpenSQLite(ctx context.Context, path string, now func() time.Time, opts ...Option) (*DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
@@ -103,6 +119,7 @@ func OpenSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 	reader.SetMaxOpenConns(readers + 1)
 	db := &DB{writer: writer, reader: reader, encoders: newEncoders(), now: now, commits: newCommits(reader, time.Now)}
 	db.remember()
+	db.set(opts)
 	if err := errors.Join(db.checkSQLite(ctx), db.migrate(ctx, goose.DialectSQLite3, "sqlite")); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
 	}
@@ -136,7 +153,7 @@ const (
 
 // OpenPostgres opens the database at a postgres:// address and brings it to the newest schema; replicas
 // that start together wait for one another. The address may hold a password, so no error repeats it.
-func OpenPostgres(ctx context.Context, dsn string, now func() time.Time) (*DB, error) {
+func OpenPostgres(ctx context.Context, dsn string, now func() time.Time, opts ...Option) (*DB, error) {
 	pool, err := sql.Open("pgx", dsn)
 	if err != nil {
 		return nil, errors.New("database: the postgres:// address cannot be read")
@@ -150,6 +167,7 @@ func OpenPostgres(ctx context.Context, dsn string, now func() time.Time) (*DB, e
 		encoders: newEncoders(), now: now,
 	}
 	db.remember()
+	db.set(opts)
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockRetries))
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -169,6 +187,15 @@ func (db *DB) migrate(ctx context.Context, d goose.Dialect, dir string, opts ...
 	p, err := goose.NewProvider(d, db.writer, files, opts...)
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
+	}
+	if db.upgrading != nil {
+		from, to, err := p.GetVersions(ctx)
+		if err != nil {
+			return fmt.Errorf("version of the schema: %w", err)
+		}
+		if 0 < from && from < to {
+			db.upgrading(from, to)
+		}
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bring the schema up to date: %w", err)

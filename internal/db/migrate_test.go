@@ -21,10 +21,10 @@ func TestPublishersOfTheFirstSchema(t *testing.T) {
 	for _, tt := range []struct {
 		dialect              goose.Dialect
 		folder, driver, path string
-		open                 func(c *clock) (*db.DB, error)
+		open                 func(c *clock, o db.Option) (*db.DB, error)
 	}{
-		{goose.DialectSQLite3, "sqlite", "sqlite", file, func(c *clock) (*db.DB, error) { return db.OpenSQLite(t.Context(), file, c.now) }},
-		{goose.DialectPostgres, "postgres", "pgx", address, func(c *clock) (*db.DB, error) { return db.OpenPostgres(t.Context(), address, c.now) }},
+		{goose.DialectSQLite3, "sqlite", "sqlite", file, func(c *clock, o db.Option) (*db.DB, error) { return db.OpenSQLite(t.Context(), file, c.now, o) }},
+		{goose.DialectPostgres, "postgres", "pgx", address, func(c *clock, o db.Option) (*db.DB, error) { return db.OpenPostgres(t.Context(), address, c.now, o) }},
 	} {
 		t.Run(tt.folder, func(t *testing.T) {
 			old := must(sql.Open(tt.driver, tt.path))(t)
@@ -45,8 +45,18 @@ func TestPublishersOfTheFirstSchema(t *testing.T) {
 			if err := old.Close(); err != nil {
 				t.Fatal(err)
 			}
-			d := must(tt.open(newClock()))(t)
+			told := 0
+			upgrading := db.Upgrading(func(from, to int64) {
+				if told++; from != 1 || to < 15 {
+					t.Errorf("from %d to %d", from, to)
+				}
+			})
+			d := must(tt.open(newClock(), upgrading))(t)
 			t.Cleanup(func() { _ = d.Close() })
+			again := must(tt.open(newClock(), upgrading))(t)
+			if err := again.Close(); err != nil || told != 1 {
+				t.Errorf("an upgrade was told of %d times: %v", told, err)
+			}
 			list := must(d.Publishers(t.Context(), 1))(t)
 			if len(list) != 2 {
 				t.Fatalf("%d publishers, want 2", len(list))
