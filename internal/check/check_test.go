@@ -253,7 +253,7 @@ func (w *world) suffer(t *testing.T, d damage) {
 	if d.back != nil {
 		d.back(t, w)
 	}
-	w.clean(t)
+	w.agrees(t, false)
 	if d.name == "no package" {
 		return
 	}
