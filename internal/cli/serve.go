@@ -62,7 +62,9 @@ const (
 
 // start opens the data, takes up what a crash left, and listens.
 func start(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *running, err error) {
-	d, err := openData(ctx, cfg, db.Upgrading(func(from, to int64) { log.Info("bringing the database up to date", "from", from, "to", to) }))
+	d, err := openData(ctx, cfg, db.Upgrading(func(from, to int64) {
+		log.InfoContext(ctx, "bringing the database up to date", slog.Int64("from", from), slog.Int64("to", to))
+	}))
 	if err != nil {
 		return nil, err
 	}
